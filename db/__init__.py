@@ -1,0 +1,68 @@
+"""Shape and storage: mapped classes, constraints, connections. No rules."""
+
+from db.base import Base
+from db.cart import Cart, CartLine
+from db.catalog import (
+    Category,
+    Collection,
+    Media,
+    OptionValue,
+    Product,
+    ProductCategory,
+    ProductCollection,
+    ProductOption,
+    Variant,
+    VariantOptionValue,
+)
+from db.customer import Customer, Role, Staff, StaffRole
+from db.event import Event
+from db.order import ORDER_NUMBER, Order, OrderLine
+from db.payment import IdempotencyKey, Payment, PaymentAttempt, PaymentEvent
+from db.price import Price
+from db.region import Region, RegionCountry, TaxRate
+from db.stock import StockItem, StockLevel, StockLocation, StockMovement, StockReservation, VariantStockItem
+from db.ticket import Ticket, TicketEvent
+from db.workflow import Workflow, WorkflowState, WorkflowTransition
+
+__all__ = [
+    "ORDER_NUMBER",
+    "Base",
+    "Cart",
+    "CartLine",
+    "Category",
+    "Collection",
+    "Customer",
+    "Event",
+    "IdempotencyKey",
+    "Media",
+    "OptionValue",
+    "Order",
+    "OrderLine",
+    "Payment",
+    "PaymentAttempt",
+    "PaymentEvent",
+    "Price",
+    "Product",
+    "ProductCategory",
+    "ProductCollection",
+    "ProductOption",
+    "Region",
+    "RegionCountry",
+    "Role",
+    "Staff",
+    "StaffRole",
+    "StockItem",
+    "StockLevel",
+    "StockLocation",
+    "StockMovement",
+    "StockReservation",
+    "TaxRate",
+    "Ticket",
+    "TicketEvent",
+    "Variant",
+    "VariantOptionValue",
+    "VariantStockItem",
+    "Workflow",
+    "WorkflowState",
+    "WorkflowTransition",
+]

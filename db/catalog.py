@@ -1,0 +1,236 @@
+"""Products, their options and variants, media, categories and collections.
+
+That a variant has exactly one value for each option of its product, and that no two live variants of a
+product are equal, is held here by composite foreign keys, a unique index and a deferred trigger.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    DDL,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Text,
+    UniqueConstraint,
+    event,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base, CreatedAt, Id, Metadata, one_of
+
+
+class ProductStatus(StrEnum):
+    DRAFT = "draft"
+    PROPOSED = "proposed"
+    PUBLISHED = "published"
+    REJECTED = "rejected"
+
+
+class BriefDue(StrEnum):
+    """When the customer must have given the brief of a line."""
+
+    BEFORE_ORDER = "before_order"
+    AFTER_ORDER = "after_order"
+
+
+class Product(Base):
+    __tablename__ = "product"
+    __table_args__ = (
+        one_of("status", ProductStatus),
+        one_of("brief_due", BriefDue),
+        Index("ix_product_published", "id", postgresql_where=text("status = 'published'")),
+    )
+
+    id: Mapped[Id]
+    handle: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+    description: Mapped[str] = mapped_column(server_default="")
+    """Sanitised HTML."""
+    status: Mapped[ProductStatus] = mapped_column(Text, server_default="draft")
+    vendor: Mapped[str] = mapped_column(server_default="")
+    type: Mapped[str] = mapped_column(server_default="")
+    tags: Mapped[list[str]] = mapped_column(server_default=text("'{}'::text[]"))
+    seo_title: Mapped[str | None]
+    seo_description: Mapped[str | None]
+    workflow_code: Mapped[str | None] = mapped_column(server_default="default")
+    """The ticket workflow of its order lines; null: its lines get no ticket."""
+    brief_schema: Mapped[dict[str, Any] | None]
+    """JSON Schema of the brief that a line of this product asks for; null: none."""
+    brief_due: Mapped[BriefDue] = mapped_column(Text, server_default="after_order")
+    metadata_: Mapped[Metadata] = mapped_column("metadata")
+    version: Mapped[int] = mapped_column(server_default=text("1"))
+    created_at: Mapped[CreatedAt]
+    updated_at: Mapped[CreatedAt]
+
+
+class Media(Base):
+    __tablename__ = "media"
+    __table_args__ = (UniqueConstraint("product_id", "url"), UniqueConstraint("id", "product_id"))
+
+    id: Mapped[Id]
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
+    url: Mapped[str]
+    alt: Mapped[str] = mapped_column(server_default="")
+    rank: Mapped[int]
+
+
+class ProductOption(Base):
+    __tablename__ = "product_option"
+    __table_args__ = (UniqueConstraint("product_id", "name"), UniqueConstraint("id", "product_id"))
+
+    id: Mapped[Id]
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    rank: Mapped[int]
+
+
+class OptionValue(Base):
+    __tablename__ = "option_value"
+    __table_args__ = (UniqueConstraint("option_id", "name"), UniqueConstraint("id", "option_id"))
+
+    id: Mapped[Id]
+    option_id: Mapped[UUID] = mapped_column(ForeignKey("product_option.id", ondelete="CASCADE"))
+    name: Mapped[str]
+    rank: Mapped[int]
+
+
+class Variant(Base):
+    __tablename__ = "variant"
+    __table_args__ = (
+        UniqueConstraint("id", "product_id"),
+        ForeignKeyConstraint(["media_id", "product_id"], ["media.id", "media.product_id"]),
+        CheckConstraint("weight_grams >= 0", name="weight_grams"),
+        Index(
+            "uq_variant_combination",
+            "product_id",
+            "combination",
+            unique=True,
+            postgresql_where=text("archived_at IS NULL"),
+        ),
+        Index("uq_variant_sku", "sku", unique=True, postgresql_where=text("archived_at IS NULL")),
+        Index("ix_variant_product_id_rank", "product_id", "rank", "id"),
+    )
+
+    id: Mapped[Id]
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
+    title: Mapped[str]
+    sku: Mapped[str | None]
+    barcode: Mapped[str | None]
+    rank: Mapped[int]
+    combination: Mapped[list[UUID]]
+    """The ids of its option values, sorted: what makes it this variant and no other."""
+    manage_stock: Mapped[bool] = mapped_column(server_default=text("true"))
+    """False: sells without limit, its stock is not counted."""
+    allow_backorder: Mapped[bool] = mapped_column(server_default=text("false"))
+    requires_shipping: Mapped[bool] = mapped_column(server_default=text("true"))
+    taxable: Mapped[bool] = mapped_column(server_default=text("true"))
+    weight_grams: Mapped[int] = mapped_column(server_default=text("0"))
+    weight_unit: Mapped[str] = mapped_column(server_default="g")
+    """The unit in which the merchant likes to see the weight; the weight itself is in grams."""
+    media_id: Mapped[UUID | None]
+    metadata_: Mapped[Metadata] = mapped_column("metadata")
+    archived_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+
+
+class VariantOptionValue(Base):
+    """One value per option of a variant: value belongs to option, option to the variant's product."""
+
+    __tablename__ = "variant_option_value"
+    __table_args__ = (
+        ForeignKeyConstraint(["variant_id", "product_id"], ["variant.id", "variant.product_id"], ondelete="CASCADE"),
+        ForeignKeyConstraint(["option_id", "product_id"], ["product_option.id", "product_option.product_id"]),
+        ForeignKeyConstraint(["value_id", "option_id"], ["option_value.id", "option_value.option_id"]),
+        Index("ix_variant_option_value_value_id", "value_id"),
+    )
+
+    variant_id: Mapped[UUID] = mapped_column(primary_key=True)
+    option_id: Mapped[UUID] = mapped_column(primary_key=True)
+    product_id: Mapped[UUID]
+    value_id: Mapped[UUID]
+
+
+class Category(Base):
+    __tablename__ = "category"
+    __table_args__ = (CheckConstraint("parent_id <> id", name="parent_id"),)
+
+    id: Mapped[Id]
+    parent_id: Mapped[UUID | None] = mapped_column(ForeignKey("category.id"), index=True)
+    handle: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    rank: Mapped[int]
+
+
+class ProductCategory(Base):
+    __tablename__ = "product_category"
+
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"), primary_key=True)
+    category_id: Mapped[UUID] = mapped_column(
+        ForeignKey("category.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+
+
+class Collection(Base):
+    __tablename__ = "collection"
+
+    id: Mapped[Id]
+    handle: Mapped[str] = mapped_column(unique=True)
+    title: Mapped[str]
+
+
+class ProductCollection(Base):
+    __tablename__ = "product_collection"
+
+    product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"), primary_key=True)
+    collection_id: Mapped[UUID] = mapped_column(
+        ForeignKey("collection.id", ondelete="CASCADE"), primary_key=True, index=True
+    )
+    rank: Mapped[int]
+
+
+# A variant can only be complete once all its values are written, so the check waits for the commit.
+COMPLETE_VARIANTS = """
+CREATE FUNCTION check_variants_complete() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    changed record;
+    one uuid;
+    all_of uuid;
+    wrong uuid;
+BEGIN
+    IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
+    IF TG_TABLE_NAME = 'variant' THEN one := changed.id;
+    ELSIF TG_TABLE_NAME = 'variant_option_value' THEN one := changed.variant_id;
+    ELSE all_of := changed.product_id;
+    END IF;
+    SELECT v.id INTO wrong FROM variant v
+    WHERE v.archived_at IS NULL AND (v.id = one OR v.product_id = all_of)
+      AND (v.combination IS DISTINCT FROM
+             (SELECT array_agg(value_id ORDER BY value_id) FROM variant_option_value WHERE variant_id = v.id)
+           OR cardinality(v.combination) <>
+             (SELECT count(*) FROM product_option WHERE product_id = v.product_id))
+    LIMIT 1;
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION 'variant % does not have exactly one value for each option', wrong
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'variant_complete';
+    END IF;
+    RETURN NULL;
+END $$;
+"""
+TRIGGERS = {
+    "variant": "INSERT OR UPDATE OF combination, archived_at, product_id ON variant",
+    "variant_option_value": "INSERT OR UPDATE OR DELETE ON variant_option_value",
+    "product_option": "INSERT OR DELETE ON product_option",
+}
+VARIANT_TRIGGERS = [
+    f"CREATE CONSTRAINT TRIGGER {table}_complete AFTER {events} DEFERRABLE INITIALLY DEFERRED "
+    f"FOR EACH ROW EXECUTE FUNCTION check_variants_complete()"
+    for table, events in TRIGGERS.items()
+]
+for statement in (COMPLETE_VARIANTS, *VARIANT_TRIGGERS):
+    event.listen(Base.metadata, "after_create", DDL(statement.replace("%", "%%")))

@@ -1,0 +1,237 @@
+"""How statements reach PostgreSQL: a `Read` borrows an autocommit connection, a `Tx` is one transaction.
+
+Statements are SQLAlchemy Core. They are compiled once per shape (SQLAlchemy's own compiled cache) and run by
+asyncpg directly: per statement that halves the cost of SQLAlchemy's execution, and rows stay the driver's.
+A row has the attributes of the mapped class that was selected, so it is typed as one.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar, cast
+from uuid import UUID
+
+import asyncpg
+import orjson
+from sqlalchemy import Executable, bindparam, column, func, insert, select
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as AsyncpgDialect  # noqa: N812
+from sqlalchemy.sql.base import ExecutableStatement
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.selectable import TypedReturnsRows
+from sqlalchemy.util import LRUCache
+from uuid_utils.compat import uuid7
+
+from db.base import Base
+
+T = TypeVar("T")
+Model = TypeVar("Model", bound=Base)
+
+new_id: Final = uuid7
+"""A new primary key: UUIDv7, so rising with time."""
+
+_dialect: Final = AsyncpgDialect()
+_compiled: Final[LRUCache[Any, Any]] = LRUCache(1_000)
+
+POOL_SETTINGS: Final = {
+    "application_name": "counterfoil",
+    "jit": "off",
+    "timezone": "UTC",
+    "statement_timeout": "20s",
+    "lock_timeout": "10s",
+    "idle_in_transaction_session_timeout": "5s",
+}
+
+
+class Row(asyncpg.Record):
+    """A row with its columns as attributes; a trailing underscore avoids names that Python classes need."""
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self[name.removesuffix("_")]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+def compiled(statement: Executable) -> tuple[str, list[Any]]:
+    """The SQL text and the positional arguments of a statement."""
+    result = cast("Any", statement)._compile_w_cache(_dialect, compiled_cache=_compiled, column_keys=[])
+    compiler = cast(SQLCompiler, result[0])
+    if compiler.post_compile_params:
+        raise TypeError("a list inside IN makes a new statement per length: write `column == any_(array)`")
+    values = compiler.construct_params(extracted_parameters=result[1])
+    return str(compiler), [values[name] for name in compiler.positiontup or ()]
+
+
+class Read(ABC):
+    """Runs statements that read and shapes their rows. A `Tx` is one too: it also sees its own writes."""
+
+    @abstractmethod
+    async def _fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]: ...
+
+    async def all(self, statement: TypedReturnsRows[T]) -> list[T]:
+        """The rows of one mapped class (or of several columns, by their names)."""
+        return await self._fetch(*compiled(cast(Executable, statement)))
+
+    async def first(self, statement: TypedReturnsRows[T]) -> T | None:
+        rows = await self.all(statement)
+        return rows[0] if rows else None
+
+    async def one(self, statement: TypedReturnsRows[T]) -> T:
+        """The only row; anything else is a bug of ours."""
+        (row,) = await self.all(statement)
+        return row
+
+    async def scalar(self, statement: TypedReturnsRows[T]) -> T | None:
+        """The first column of the first row, or None."""
+        row = cast("Any", await self.first(statement))
+        return None if row is None else row[0]
+
+    async def one_scalar(self, statement: TypedReturnsRows[T]) -> T:
+        """The first column of the only row."""
+        return cast("Any", await self.one(statement))[0]
+
+    async def scalars(self, statement: TypedReturnsRows[T]) -> list[T]:
+        """The first column of every row."""
+        return [row[0] for row in cast("list[Any]", await self.all(statement))]
+
+    async def records(self, statement: ExecutableStatement) -> list[Any]:
+        """The rows of a statement over several columns, or of text; each has them as attributes."""
+        return await self._fetch(*compiled(cast(Executable, statement)))
+
+    async def value(self, statement: ExecutableStatement) -> Any:
+        """The first column of the only row of a statement in text."""
+        (row,) = await self.records(statement)
+        return row[0]
+
+
+class PooledRead(Read):
+    """Reads outside of any transaction. Safe to share: each statement borrows its own connection."""
+
+    def __init__(self, database: "Database") -> None:
+        self._database = database
+
+    async def _fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
+        async with self._database.pool.acquire() as connection:
+            self._database.statements += 1
+            return await connection.fetch(sql, *arguments)
+
+
+class Tx(Read):
+    """One transaction. Who holds it never commits: leaving the block that opened it does."""
+
+    def __init__(self, database: "Database", connection: Any) -> None:
+        self._database = database
+        self._connection = connection
+        self.announced: list[Any] = []
+        """Events announced so far; the process is woken for them after the commit."""
+
+    @property
+    def reactions(self) -> Mapping[str, Sequence[str]]:
+        """Names of the workflows that react to an event, by the event's name."""
+        return self._database.reactions
+
+    async def _fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]:
+        self._database.statements += 1
+        return await self._connection.fetch(sql, *arguments)
+
+    async def run(self, statement: ExecutableStatement) -> int:
+        """Executes and returns how many rows it changed."""
+        sql, arguments = compiled(cast(Executable, statement))
+        self._database.statements += 1
+        status: str = await self._connection.execute(sql, *arguments)
+        return int(status.rpartition(" ")[2]) if status[-1:].isdigit() else 0
+
+    async def insert(self, model: type[Model], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Inserts any number of rows by one statement; all rows must give the same columns."""
+        listed = list(rows)
+        if not listed:
+            return
+        names = list(listed[0])
+        given = func.jsonb_to_recordset(bindparam("rows", listed, JSONB)).table_valued(
+            *(column(name, model.__table__.c[name].type) for name in names), name="given"
+        )
+        source = select(given.render_derived(with_types=True))
+        await self.run(insert(model).from_select(names, source, include_defaults=False))
+
+
+@dataclass
+class Database:
+    """The pool of one process, and what every transaction needs to know."""
+
+    pool: Any
+    reactions: Mapping[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
+    after_commit: Callable[[Sequence[Any]], None] = lambda _events: None
+    """Told the events of a transaction once it has committed; must not raise and not block."""
+    statements: int = 0
+    """How many statements this process has sent; tests hold budgets with it."""
+
+    @property
+    def read(self) -> Read:
+        return PooledRead(self)
+
+    @asynccontextmanager
+    async def tx(self) -> AsyncGenerator[Tx]:
+        """A transaction: commits when the block ends, rolls back when it raises."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            tx = Tx(self, connection)
+            yield tx
+        if tx.announced:
+            self.after_commit(tx.announced)
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+
+async def _rollback_only(connection: Any) -> None:
+    """In place of asyncpg's RESET after every use: no statement of ours changes a session's state."""
+    if connection.is_in_transaction():
+        await connection.execute("ROLLBACK")
+
+
+def to_json(value: object) -> bytes:
+    """JSON of plain values and of ids, also of those that come from the driver."""
+    return orjson.dumps(value, default=_id_as_text)
+
+
+def _id_as_text(value: object) -> str:
+    if isinstance(value, UUID):  # asyncpg's own class of UUIDs, which orjson does not know
+        return str(value)
+    raise TypeError(type(value).__name__)
+
+
+def _encode(value: object) -> str:
+    return to_json(value).decode()
+
+
+async def _prepare(connection: Any) -> None:
+    for kind in ("json", "jsonb"):
+        await connection.set_type_codec(
+            kind,
+            schema="pg_catalog",
+            encoder=_encode,
+            decoder=orjson.loads,
+        )
+
+
+async def connect(
+    url: str,
+    *,
+    reactions: Mapping[str, Sequence[str]] | None = None,
+    min_size: int = 1,
+    max_size: int = 10,
+) -> Database:
+    """Opens the pool. `url` is a libpq address such as `postgresql://user@host/database`."""
+    pool = await cast(Any, asyncpg).create_pool(
+        url,
+        min_size=min_size,
+        max_size=max_size,
+        command_timeout=30,
+        record_class=Row,
+        init=_prepare,
+        reset=_rollback_only,
+        server_settings=POOL_SETTINGS,
+        statement_cache_size=500,
+    )
+    return Database(pool=pool, reactions=reactions or {})

@@ -1,0 +1,82 @@
+"""The states a ticket can be in, as data. Code relies on the kind of a state, never on its name."""
+
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from db.base import Base, CreatedAt, Id, one_of
+
+
+class StateKind(StrEnum):
+    OPEN = "open"
+    WAITING_CUSTOMER = "waiting_customer"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+class InitialFor(StrEnum):
+    COMPLETE_BRIEF = "complete_brief"
+    INCOMPLETE_BRIEF = "incomplete_brief"
+
+
+class ActorKind(StrEnum):
+    STAFF = "staff"
+    CUSTOMER = "customer"
+    SYSTEM = "system"
+
+
+class Workflow(Base):
+    """A version of a workflow. A running ticket stays on the version it began with."""
+
+    __tablename__ = "workflow"
+    __table_args__ = (UniqueConstraint("code", "version"),)
+
+    id: Mapped[Id]
+    code: Mapped[str]
+    version: Mapped[int]
+    name: Mapped[str]
+    created_at: Mapped[CreatedAt]
+
+
+class WorkflowState(Base):
+    __tablename__ = "workflow_state"
+    __table_args__ = (
+        one_of("kind", StateKind),
+        one_of("initial_for", InitialFor),
+        Index(
+            "uq_workflow_state_initial",
+            "workflow_id",
+            "initial_for",
+            unique=True,
+            postgresql_where=text("initial_for IS NOT NULL"),
+        ),
+    )
+
+    workflow_id: Mapped[UUID] = mapped_column(ForeignKey("workflow.id"), primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    kind: Mapped[StateKind] = mapped_column(Text)
+    position: Mapped[int]
+    initial_for: Mapped[InitialFor | None] = mapped_column(Text)
+
+
+class WorkflowTransition(Base):
+    __tablename__ = "workflow_transition"
+    __table_args__ = (
+        one_of("who", ActorKind),
+        ForeignKeyConstraint(
+            ["workflow_id", "from_state"],
+            ["workflow_state.workflow_id", "workflow_state.code"],
+            name="fk_from",
+        ),
+        ForeignKeyConstraint(
+            ["workflow_id", "to_state"], ["workflow_state.workflow_id", "workflow_state.code"], name="fk_to"
+        ),
+    )
+
+    workflow_id: Mapped[UUID] = mapped_column(primary_key=True)
+    from_state: Mapped[str] = mapped_column(primary_key=True)
+    to_state: Mapped[str] = mapped_column(primary_key=True)
+    who: Mapped[ActorKind] = mapped_column(Text, primary_key=True)

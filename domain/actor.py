@@ -1,0 +1,37 @@
+"""Who acts, and what they may do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from db.workflow import ActorKind
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Established once per operation. A guest is a customer without an id: tokens prove what is theirs."""
+
+    kind: ActorKind = ActorKind.CUSTOMER
+    id: UUID | None = None
+    permissions: frozenset[str] = frozenset()
+    expires_at: datetime | None = None
+
+    @property
+    def customer_id(self) -> UUID | None:
+        """Null for guests, staff and the system; in SQL null equals nothing, so it never matches a row."""
+        return self.id if self.kind == ActorKind.CUSTOMER else None
+
+    def may(self, permission: str) -> bool:
+        return self.kind == ActorKind.SYSTEM or permission in self.permissions
+
+
+GUEST = Actor()
+SYSTEM = Actor(kind=ActorKind.SYSTEM)
+
+
+@dataclass(frozen=True)
+class OrderAccess:
+    """What an order's access token proves: this one order, as long as its `access_version` is still this."""
+
+    order_id: UUID
+    access_version: int

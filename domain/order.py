@@ -1,0 +1,69 @@
+"""Orders: the snapshot of a cart, pending while it is paid, then placed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, false, func, or_, select, true, update
+
+from db import ORDER_NUMBER, Order, OrderLine
+from db.connection import Read, Tx
+from db.order import OrderStatus, PaymentStatus, WorkStatus
+from domain.actor import Actor, OrderAccess
+from domain.event import Event, announce
+
+
+@dataclass(frozen=True)
+class OrderPlaced(Event):
+    """The order has its number and its stock. Sent once per order; not sent for pending ones."""
+
+    about: ClassVar[str] = "order_id"
+    order_id: UUID
+
+
+def visible_to(actor: Actor, access: OrderAccess | None) -> ColumnElement[bool]:
+    """Whose orders a query may see: staff with the permission all, a customer their own, a token its one."""
+    if actor.may("orders:read"):
+        return true()
+    mine: list[ColumnElement[bool]] = [false()]
+    if actor.customer_id is not None:
+        mine.append(Order.customer_id == actor.customer_id)
+    if access is not None:
+        mine.append((Order.id == access.order_id) & (Order.access_version == access.access_version))
+    return or_(*mine) & (Order.status != OrderStatus.PENDING)
+
+
+async def find(read: Read, order_id: UUID, actor: Actor, access: OrderAccess | None) -> Order | None:
+    return await read.first(select(Order).where(Order.id == order_id, visible_to(actor, access)))
+
+
+async def lines(read: Read, order_id: UUID) -> Sequence[OrderLine]:
+    statement = select(OrderLine).where(OrderLine.order_id == order_id).order_by(OrderLine.position)
+    return await read.all(statement)
+
+
+async def place(tx: Tx, order: Order, payment_status: PaymentStatus) -> None:
+    """Gives a pending order its number and announces it; an order that is placed already stays as it is."""
+    placed = await tx.run(
+        update(Order)
+        .where(Order.id == order.id, Order.status == OrderStatus.PENDING)
+        .values(
+            status=OrderStatus.PLACED,
+            payment_status=payment_status,
+            number=ORDER_NUMBER.next_value(),
+            placed_at=func.clock_timestamp(),
+            version=Order.version + 1,
+        )
+    )
+    if placed:
+        await announce(tx, OrderPlaced(order.id))
+
+
+async def set_work_status(tx: Tx, order_id: UUID, status: WorkStatus) -> None:
+    """Written by tickets only: it is the sum of their states."""
+    await tx.run(
+        update(Order)
+        .where(Order.id == order_id, Order.work_status != status)
+        .values(work_status=status, version=Order.version + 1)
+    )

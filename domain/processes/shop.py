@@ -1,0 +1,23 @@
+"""The first parameter of every process: what opens transactions and knows the payment providers."""
+
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from db.connection import Database, Read, Tx
+from domain.payment import PaymentProvider
+
+
+@dataclass(frozen=True)
+class Shop:
+    database: Database
+    providers: Mapping[str, PaymentProvider]
+    sweep_after: float = 30.0
+    """Seconds after which an undecided payment attempt is taken for abandoned by its client."""
+
+    @property
+    def read(self) -> Read:
+        return self.database.read
+
+    def tx(self) -> AbstractAsyncContextManager[Tx]:
+        return self.database.tx()

@@ -1,0 +1,108 @@
+"""What a product is to be: drafts that cannot be wrong."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from db.catalog import ProductStatus
+from domain.refusal import Gathering, ValidationFailed
+
+MOST_VARIANTS: Final = 2_000
+DEFAULT_OPTION: Final = "Title"
+DEFAULT_VALUE: Final = "Default Title"
+"""A product without options has this one option with this one value."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaDraft:
+    url: str
+    alt: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VariantDraft:
+    """`values` are one per option of the product, in their order; `image` is the URL of one of its media."""
+
+    values: tuple[str, ...] = (DEFAULT_VALUE,)
+    sku: str | None = None
+    barcode: str | None = None
+    manage_stock: bool = True
+    allow_backorder: bool = False
+    requires_shipping: bool = True
+    taxable: bool = True
+    weight_grams: int = 0
+    weight_unit: str = "g"
+    image: str | None = None
+
+    @property
+    def title(self) -> str:
+        return " / ".join(self.values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProductDraft:
+    """A product as a whole, as it is to be: what it does not name any more goes.
+
+    `keep` names columns of the product or of its variants, "media" or "options", that stay as they are if the
+    product exists.
+    """
+
+    handle: str
+    title: str
+    description: str = ""
+    """HTML; sanitised when written."""
+    status: ProductStatus = ProductStatus.DRAFT
+    vendor: str = ""
+    type: str = ""
+    tags: tuple[str, ...] = ()
+    seo_title: str | None = None
+    seo_description: str | None = None
+    options: tuple[str, ...] = (DEFAULT_OPTION,)
+    variants: tuple[VariantDraft, ...] = (VariantDraft(),)
+    media: tuple[MediaDraft, ...] = ()
+    keep: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        gathering = Gathering()
+        for path, message in (*_faults(self), *_variant_faults(self)):
+            with gathering.at(*path):
+                raise ValidationFailed(message)
+        gathering.raise_if_any()
+
+
+Fault = tuple[tuple[str, ...], str]
+
+
+def _faults(draft: ProductDraft) -> Iterator[Fault]:
+    if not re.fullmatch(r"[^\s/?#%\\\x00-\x1f]{1,255}", draft.handle):
+        yield ("handle",), "Write a handle of letters, digits and hyphens, such as blue-shirt."
+    if not draft.title:
+        yield ("title",), "Write the product's title."
+    if not draft.options or len(set(draft.options)) < len(draft.options) or not all(draft.options):
+        yield ("options",), "Give each option a name of its own."
+    if not 1 <= len(draft.variants) <= MOST_VARIANTS:
+        yield ("variants",), f"A product has 1 to {MOST_VARIANTS:,} variants: split it into several products."
+    for i, media in enumerate(draft.media):
+        if not re.match(r"https?://\S+$", media.url):
+            yield ("media", str(i), "url"), "Write the address of an image, such as https://example.com/a.jpg."
+
+
+def _variant_faults(draft: ProductDraft) -> Iterator[Fault]:
+    skus: set[str] = set()
+    combinations: set[tuple[str, ...]] = set()
+    urls = {media.url for media in draft.media}
+    for i, variant in enumerate(draft.variants):
+        path = ("variants", str(i))
+        if len(variant.values) != len(draft.options) or not all(variant.values):
+            yield (*path, "values"), "Give the variant one value for each option of the product."
+        if variant.values in combinations:
+            yield (*path, "values"), f"Another variant is {variant.title} too: change or remove one."
+        if variant.sku is not None and variant.sku in skus:
+            yield (*path, "sku"), f"Another variant has the SKU {variant.sku} too: give each its own."
+        if not 0 <= variant.weight_grams < 2**31:
+            yield (*path, "weight_grams"), "Write the weight in grams, such as 250."
+        if variant.image is not None and variant.image not in urls:
+            yield (*path, "image"), "Name an image of the product."
+        combinations.add(variant.values)
+        skus |= {variant.sku} if variant.sku else set()

@@ -1,0 +1,243 @@
+"""The rows of a Shopify CSV: its columns by old and new names, its cells as values, and what is wrong with them."""
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Final, TypeVar
+
+from domain.money import digits, minor_units
+from domain.refusal import Refusal
+
+T = TypeVar("T")
+
+COLUMNS: Final = {
+    "handle": ("Handle", "URL handle"),
+    "title": ("Title",),
+    "description": ("Body (HTML)", "Body HTML", "Description"),
+    "vendor": ("Vendor",),
+    "type": ("Type", "Custom Product Type"),
+    "tags": ("Tags",),
+    "published": ("Published", "Published on online store"),
+    "status": ("Status",),
+    "option1_name": ("Option1 Name",),
+    "option1_value": ("Option1 Value",),
+    "option2_name": ("Option2 Name",),
+    "option2_value": ("Option2 Value",),
+    "option3_name": ("Option3 Name",),
+    "option3_value": ("Option3 Value",),
+    "sku": ("Variant SKU", "SKU"),
+    "weight_grams": ("Variant Grams", "Weight value (grams)"),
+    "tracker": ("Variant Inventory Tracker", "Inventory tracker"),
+    "quantity": ("Variant Inventory Qty", "Inventory quantity"),
+    "allow_backorder": ("Variant Inventory Policy", "Continue selling when out of stock"),
+    "price": ("Variant Price", "Price"),
+    "compare_at": ("Variant Compare At Price", "Compare-at price"),
+    "requires_shipping": ("Variant Requires Shipping", "Requires shipping"),
+    "taxable": ("Variant Taxable", "Charge tax"),
+    "barcode": ("Variant Barcode", "Barcode"),
+    "media": ("Image Src", "Product image URL"),
+    "image_position": ("Image Position",),
+    "image_alt": ("Image Alt Text",),
+    "gift_card": ("Gift Card",),
+    "seo_title": ("SEO Title",),
+    "seo_description": ("SEO Description",),
+    "media_id": ("Variant Image", "Variant image URL"),
+    "weight_unit": ("Variant Weight Unit", "Weight unit for display"),
+}
+"""What is read, by the name of our field where there is one; the header's case does not matter."""
+REQUIRED: Final = ("handle", "title", "price")
+KEPT: Final[Mapping[str, Set[str]]] = {
+    **{key: {key} for key in ("description", "vendor", "type", "tags", "seo_title", "seo_description")},
+    **{key: {key} for key in ("sku", "barcode", "allow_backorder", "requires_shipping", "taxable")},
+    **{key: {key} for key in ("weight_grams", "weight_unit", "media", "media_id")},
+    "status": {"published", "status"},
+    "manage_stock": {"tracker", "quantity"},
+    "options": {"option1_name", "option1_value"},
+}
+"""Fields that an existing product keeps when the file has none of these columns."""
+MARKET: Final = re.compile(r"(price|compare[ -]at price) / (.+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong and what to do about it. `line` is where the row begins; column "" is the row as a whole."""
+
+    file: str
+    line: int
+    column: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.column + ': ' if self.column else ''}{self.message}"
+
+
+@dataclass
+class Sheet:
+    """What is known of a file while it is read."""
+
+    name: str
+    currencies: Mapping[str, str]
+    scattered: Set[str] = frozenset()
+    problems: list[Problem] = field(default_factory=list[Problem])
+    notes: list[str] = field(default_factory=list[str])
+    header: list[str] = field(default_factory=list[str])
+    columns: dict[str, int] = field(default_factory=dict[str, int])
+    markets: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
+    """The columns `price` and `compare_at` of each market."""
+    handles: set[str] = field(default_factory=set[str])
+    skus: dict[str, int] = field(default_factory=dict[str, int])
+    """Where each was first seen."""
+    keep: frozenset[str] = frozenset()
+    """What an existing product keeps, because the file has no column for it."""
+    cut: bool = False
+    """The rest of the file could not be read."""
+
+    def problem(self, line: int, column: str, message: str) -> None:
+        self.problems.append(Problem(self.name, line, column, message))
+
+    def note(self, text: str) -> None:
+        if text not in self.notes:
+            self.notes.append(text)
+
+    def label(self, key: str) -> str:
+        return self.header[self.columns[key]] if key in self.columns else COLUMNS[key][0]
+
+
+@dataclass(slots=True)
+class Row:
+    """One row; reading a cell that is wrong adds a problem and gives a value to go on with."""
+
+    sheet: Sheet
+    line: int
+    cells: list[str]
+
+    @property
+    def handle(self) -> str:
+        return self.text("handle").lower()
+
+    def text(self, key: str) -> str:
+        return self.at(self.sheet.columns[key]) if key in self.sheet.columns else ""
+
+    def at(self, column: int) -> str:
+        return self.cells[column].strip() if column < len(self.cells) else ""
+
+    def code(self, key: str) -> str | None:
+        """An SKU or barcode; spreadsheets put an apostrophe before one that looks like a number."""
+        return self.text(key).removeprefix("'") or None
+
+    def bad(self, key: str, message: str) -> None:
+        self.sheet.problem(self.line, self.sheet.label(key) if key in COLUMNS else key, message)
+
+    def one_of(self, key: str, choices: Mapping[str, T], default: T) -> T:
+        if not (text := self.text(key)):
+            return default
+        if text.lower() not in choices:
+            self.bad(key, f"Write {' or '.join(c for c in choices if not c.isdigit())} instead of {text!r}.")
+        return choices.get(text.lower(), default)
+
+    def number(self, key: str, pattern: str, advice: str) -> Decimal | None:
+        text = self.text(key)
+        if not text or re.fullmatch(pattern, text):
+            return Decimal(text) if text else None
+        self.bad(key, advice)
+        return None
+
+    def amount(self, column: int | None, currency: str) -> int | None:
+        """A price in minor units; None for an empty cell."""
+        if column is None or not (text := self.at(column)):
+            return None
+        example = "1250" if digits(currency) == 0 else "1250.00"
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
+            advice = f"Write a number of 0 or more such as {example} instead of {text!r}."
+            self.sheet.problem(self.line, self.sheet.header[column], advice)
+            return None
+        try:
+            return minor_units(text, currency)
+        except Refusal as refusal:
+            advice = f"{refusal.message} Write a number such as {example}."
+            self.sheet.problem(self.line, self.sheet.header[column], advice)
+            return None
+
+    def prices(self) -> dict[str, tuple[int | None, int | None]]:
+        """By market; a compare-at price of 0 is none."""
+        return {
+            market: (
+                self.amount(columns["price"], self.sheet.currencies[market]),
+                self.amount(columns.get("compare_at"), self.sheet.currencies[market]) or None,
+            )
+            for market, columns in self.sheet.markets.items()
+        }
+
+
+def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
+    encoding = "utf-8-sig"
+    for line in lines:
+        if b"\0" in line:
+            raise UnicodeError
+        yield line.decode(encoding)
+        encoding = "utf-8"
+
+
+def read_rows(sheet: Sheet, lines: Iterable[bytes]) -> Iterator[Row]:
+    """The rows below the header that are not empty. A file that cannot be read to its end is a problem."""
+    reader = csv.reader(_decoded(lines), strict=True)
+    line = 1
+    try:
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                if sheet.header:
+                    yield Row(sheet, line, cells)
+                elif not _read_header(sheet, line, cells):
+                    return
+            line = reader.line_num + 1
+        if not sheet.header:
+            sheet.problem(1, "", "The file is empty: export the products from Shopify again.")
+    except UnicodeError:
+        sheet.cut = True
+        sheet.problem(reader.line_num + 1, "", "Save the file as UTF-8 (in Excel: CSV UTF-8); the rest was not read.")
+    except csv.Error as error:
+        sheet.cut = True
+        sheet.problem(line, "", f"Check the quotes and line ends from here on ({error}); the rest was not read.")
+
+
+def _read_header(sheet: Sheet, line: int, cells: list[str]) -> bool:
+    """Finds the columns; False if the file is not one that can be imported."""
+    keys = {alias.casefold(): key for key, aliases in COLUMNS.items() for alias in aliases}
+    sheet.header = [cell.strip() for cell in cells]
+    if len(cells) == 1 and re.search("[;\t]", cells[0]):
+        sheet.problem(line, "", "Save the file with commas between the cells, not semicolons or tabs.")
+        return False
+    for i, name in enumerate(sheet.header):
+        if key := keys.get(name.casefold()):
+            if key in sheet.columns:
+                sheet.problem(line, name, "This column is there twice: remove one.")
+                return False
+            sheet.columns[key] = i
+        elif market := MARKET.fullmatch(name):
+            kind = "price" if market[1].lower() == "price" else "compare_at"
+            sheet.markets.setdefault(market[2], {})[kind] = i
+    missing = [COLUMNS[key][0] for key in REQUIRED if key not in sheet.columns]
+    if missing:
+        names = ", ".join(missing)
+        sheet.problem(line, names, f"The columns {names} are missing: add them, or export the products again.")
+        return False
+    _settle_markets(sheet)
+    sheet.keep = frozenset(key for key, columns in KEPT.items() if not columns & sheet.columns.keys())
+    others = (name for name in sheet.header if name and name.casefold() not in keys and not MARKET.fullmatch(name))
+    if ignored := dict.fromkeys(re.sub(" / .*", " / …", name) for name in others):
+        sheet.note(f"Columns that are not imported: {', '.join(ignored)}.")
+    return True
+
+
+def _settle_markets(sheet: Sheet) -> None:
+    """Leaves the markets that have a currency, by the name that the caller gave them."""
+    names = {market.casefold(): market for market in sheet.currencies}
+    found = {"": {key: sheet.columns[key] for key in ("price", "compare_at") if key in sheet.columns}}
+    for market, columns in sheet.markets.items():
+        if market.casefold() not in names:
+            sheet.note(f"There is no region named {market}: its prices are not imported.")
+        elif "price" in columns:
+            found[names[market.casefold()]] = columns
+    sheet.markets = found

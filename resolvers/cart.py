@@ -1,0 +1,164 @@
+"""Carts: reading one, changing one, completing one."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from sqlalchemy import any_, select
+
+from db import Cart, Order, RegionCountry
+from db.order import OrderStatus
+from domain import address
+from domain import cart as carts
+from domain.address import Address
+from domain.assessment import assess
+from domain.cart import AddLine, CartKey, ChangeLine
+from domain.checkout import CompleteCart
+from domain.money import Money, minor_units
+from domain.processes.complete_cart import complete_cart
+from domain.refusal import gathered, under
+from engine.batch import Batch
+from resolvers import ids
+from resolvers.batches import one
+from resolvers.context import Ctx, order_token
+
+cart_by_id = one(select(Cart), Cart.id)
+order_of_cart = one(select(Order).where(Order.status != OrderStatus.PENDING), Order.cart_id)
+
+
+async def _assess(ctx: Ctx, keys: list[Any]) -> list[Any]:
+    found = await ctx.read.all(select(Cart).where(Cart.id == any_(cast(Any, keys))))
+    assessed = dict(zip((cart.id for cart in found), await assess(ctx.read, found), strict=True))
+    return [assessed[key] for key in keys]
+
+
+assessment_of_cart = Batch("assessment of cart", _assess)
+
+
+def _key(ctx: Ctx, given: Any, *path: str) -> CartKey:
+    token = given.token if given.token is not None else ctx.cart_token
+    return CartKey(ids.decode("Cart", given.cart_id, *path), token, ctx.actor)
+
+
+async def cart(ctx: Ctx, by: CartKey) -> Cart | None:
+    return await carts.find(ctx.read, by)
+
+
+def key(ctx: Ctx, cart_id: str, token: str | None) -> CartKey:
+    return CartKey(ids.decode("Cart", cart_id, "id"), token if token is not None else ctx.cart_token, ctx.actor)
+
+
+async def create(ctx: Ctx, given: Any) -> dict[str, Any]:
+    email = address.normalised_email(given.email) if given.email is not None else None
+    lines = _added(given.lines or [])
+    region = await ctx.region()
+    async with ctx.shop.tx() as tx:
+        cart_id, token = await carts.create(tx, region, ctx.actor, email)
+        if lines:
+            made = await carts.lock_open(tx, CartKey(cart_id, token, ctx.actor))
+            await carts.add_lines(tx, made, lines)
+    return {"cart": await ctx.load(cart_by_id, cart_id), "token": token}
+
+
+def _added(lines: list[Any]) -> list[AddLine]:
+    return gathered(
+        [
+            (
+                ("lines", str(i)),
+                lambda line=line: AddLine(
+                    ids.decode("Variant", line.variant_id, "variant_id"), line.quantity, line.brief
+                ),
+            )
+            for i, line in enumerate(lines)
+        ]
+    )
+
+
+async def add_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
+    by, commands = _key(ctx, given, "cart_id"), _added(given.lines)
+    async with ctx.shop.tx() as tx:
+        await carts.add_lines(tx, await carts.lock_open(tx, by), commands)
+    return {"cart": await ctx.load(cart_by_id, by.cart_id)}
+
+
+async def update_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
+    commands = gathered(
+        [
+            (
+                ("lines", str(i)),
+                lambda line=line: ChangeLine(ids.decode("CartLine", line.line_id, "line_id"), line.quantity),
+            )
+            for i, line in enumerate(given.lines)
+        ]
+    )
+    return await _change(ctx, given, commands)
+
+
+async def remove_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
+    commands = gathered(
+        [
+            (("line_ids",), lambda i=i, line_id=line_id: ChangeLine(ids.decode("CartLine", line_id, str(i)), 0))
+            for i, line_id in enumerate(given.line_ids)
+        ]
+    )
+    return await _change(ctx, given, commands)
+
+
+async def _change(ctx: Ctx, given: Any, commands: list[ChangeLine]) -> dict[str, Any]:
+    by = _key(ctx, given, "cart_id")
+    async with ctx.shop.tx() as tx:
+        await carts.change_lines(tx, await carts.lock_open(tx, by), commands)
+    return {"cart": await ctx.load(cart_by_id, by.cart_id)}
+
+
+async def set_customer(ctx: Ctx, given: Any) -> dict[str, Any]:
+    by, email = _key(ctx, given, "cart_id"), address.normalised_email(given.email)
+    async with ctx.shop.tx() as tx:
+        await carts.set_customer(tx, await carts.lock_open(tx, by), ctx.actor, email)
+    return {"cart": await ctx.load(cart_by_id, by.cart_id)}
+
+
+async def set_addresses(ctx: Ctx, given: Any) -> dict[str, Any]:
+    by = _key(ctx, given, "cart_id")
+    parts: list[tuple[tuple[str, ...], Callable[[], Address]]] = [
+        (("shipping_address",), lambda: _address(given.shipping_address))
+    ]
+    if given.billing_address is not None:
+        parts.append((("billing_address",), lambda: _address(given.billing_address)))
+    shipping, *billing = gathered(parts)
+    async with ctx.shop.tx() as tx:
+        await carts.set_addresses(tx, await carts.lock_open(tx, by), shipping, *billing)
+    made = await ctx.load(cart_by_id, by.cart_id)
+    return {"cart": made, "warnings": await _outside(ctx, made, shipping)}
+
+
+def _address(given: Any) -> Address:
+    parts = cast("dict[str, Any]", vars(given))
+    return Address(**{name: value for name, value in parts.items() if value is not None})
+
+
+async def _outside(ctx: Ctx, made: Cart, shipping: Address) -> list[dict[str, Any]]:
+    """Shipping outside of the cart's region is unusual, not forbidden."""
+    inside = select(RegionCountry.country).where(
+        RegionCountry.region_id == made.region_id, RegionCountry.country == shipping.country
+    )
+    if await ctx.read.first(inside):
+        return []
+    return [
+        {
+            "__typename": "OutsideRegion",
+            "code": "outside_region",
+            "message": f"{shipping.country} is not a country of the cart's region.",
+            "path": ["shippingAddress", "country"],
+            "country": shipping.country,
+        }
+    ]
+
+
+async def complete(ctx: Ctx, given: Any) -> dict[str, Any]:
+    by = _key(ctx, given, "cart_id")
+    with under("expected_total"):
+        currency = given.expected_total.currency
+        expected = Money(minor_units(given.expected_total.amount, currency), currency)
+    order_id = await complete_cart(ctx.shop, CompleteCart(by, expected, given.idempotency_key, given.payment_provider))
+    order = await ctx.read.one(select(Order).where(Order.id == order_id))
+    return {"order": order, "access_token": order_token(ctx, order), "cart": await ctx.load(cart_by_id, by.cart_id)}

@@ -1,0 +1,137 @@
+"""Products and what belongs to them."""
+
+import asyncio
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import any_, func, select
+
+from db import (
+    Category,
+    Collection,
+    Media,
+    OptionValue,
+    Product,
+    ProductCategory,
+    ProductCollection,
+    ProductOption,
+    Region,
+    StockLevel,
+    Variant,
+    VariantOptionValue,
+    VariantStockItem,
+)
+from db.catalog import ProductStatus
+from domain import price
+from domain.price import Wanted
+from engine.batch import Batch
+from resolvers import ids
+from resolvers.batches import connected, many, one
+from resolvers.context import Ctx
+from resolvers.page import Page, PageArgs, Sort, page
+from resolvers.request_error import BadUserInput
+
+PUBLISHED = select(Product).where(Product.status == ProductStatus.PUBLISHED)
+LIVE_VARIANTS = select(Variant).where(Variant.archived_at.is_(None))
+BY_ID = Sort("id", (Product.id,))
+
+product_by_id = one(PUBLISHED, Product.id)
+variant_by_id = one(select(Variant), Variant.id)
+media_by_id = one(select(Media), Media.id)
+region_by_id = one(select(Region), Region.id)
+media_of_product = many(select(Media).order_by(Media.rank, Media.id), Media.product_id)
+options_of_product = many(select(ProductOption).order_by(ProductOption.rank), ProductOption.product_id)
+values_of_option = many(select(OptionValue).order_by(OptionValue.rank), OptionValue.option_id)
+variants_of_product = connected(LIVE_VARIANTS, Variant.product_id, Sort("rank", (Variant.rank, Variant.id)))
+selected_options = many(
+    select(VariantOptionValue.variant_id, ProductOption.name, OptionValue.name.label("value"))
+    .join(ProductOption, ProductOption.id == VariantOptionValue.option_id)
+    .join(OptionValue, OptionValue.id == VariantOptionValue.value_id)
+    .order_by(ProductOption.rank),
+    VariantOptionValue.variant_id,
+)
+categories_of_product = many(
+    select(ProductCategory.product_id, *Category.__table__.c)
+    .join(Category, Category.id == ProductCategory.category_id)
+    .order_by(Category.rank, Category.id),
+    ProductCategory.product_id,
+)
+collections_of_product = many(
+    select(ProductCollection.product_id, *Collection.__table__.c)
+    .join(Collection, Collection.id == ProductCollection.collection_id)
+    .order_by(Collection.title),
+    ProductCollection.product_id,
+)
+
+
+async def products(ctx: Ctx, args: PageArgs) -> Page:
+    return await page(ctx, PUBLISHED, BY_ID, args)
+
+
+async def product(ctx: Ctx, by: Any) -> Product | None:
+    """By handle or by id; drafts are nowhere to be seen."""
+    if by.handle is not None:
+        return await ctx.read.first(PUBLISHED.where(Product.handle == by.handle))
+    return await ctx.read.first(PUBLISHED.where(Product.id == ids.decode("Product", by.id, "by", "id")))
+
+
+async def regions(ctx: Ctx) -> list[Region]:
+    return await ctx.read.all(select(Region).order_by(Region.is_default.desc(), Region.name))
+
+
+async def _prices(ctx: Ctx, keys: list[tuple[UUID, int, UUID | None]]) -> list[Any]:
+    """Keys are (variant, quantity, region); region null: that of the operation."""
+    own = await ctx.region() if any(region is None for _, _, region in keys) else None
+    others = {region for _, _, region in keys if region is not None}
+    found = await ctx.read.all(select(Region).where(Region.id == any_(cast(Any, list(others))))) if others else []
+    regions = {region.id: region for region in [*found, *([own] if own else [])]}
+    chosen = [regions[region or cast(Region, own).id] for _, _, region in keys]
+    wanted = [Wanted(k[0], k[1], region.currency, region.id) for k, region in zip(keys, chosen, strict=True)]
+    prices = await price.best(ctx.read, wanted)
+    return [
+        {"price": prices[w], "tax_included": region.tax_inclusive} if w in prices else None
+        for w, region in zip(wanted, chosen, strict=True)
+    ]
+
+
+async def _in_region(ctx: Ctx, keys: list[tuple[UUID, UUID]]) -> list[Any]:
+    """Variants that are read in a region of their own, that of the cart they lie in; keys are (variant, region)."""
+    rows = await asyncio.gather(*(ctx.load(variant_by_id, variant) for variant, _ in keys))
+    return [{**row, "context_region_id": region} for row, (_, region) in zip(rows, keys, strict=True)]
+
+
+variant_in_region = Batch("variant in region", _in_region)
+price_of_variant = Batch("price of variant", _prices)
+
+
+async def price_for(ctx: Ctx, variant: Any, quantity: int) -> Any:
+    if not 1 <= quantity <= 1_000_000:
+        raise BadUserInput("A quantity is 1 to 1,000,000.", "quantity")
+    return await ctx.load(price_of_variant, (variant["id"], quantity, variant.get("context_region_id")))
+
+
+async def _available(ctx: Ctx, variants: list[UUID]) -> list[int]:
+    """How many of each could be promised now: of its items, the one of which there is least."""
+    free = func.greatest(
+        StockLevel.on_hand + StockLevel.backorder_limit - StockLevel.reserved - StockLevel.allocated, 0
+    )
+    per_item = (
+        select(
+            VariantStockItem.variant_id,
+            (func.coalesce(func.sum(free), 0) / VariantStockItem.quantity).label("units"),
+        )
+        .outerjoin(StockLevel, StockLevel.stock_item_id == VariantStockItem.stock_item_id)
+        .where(VariantStockItem.variant_id == any_(cast(Any, variants)))
+        .group_by(VariantStockItem.variant_id, VariantStockItem.stock_item_id, VariantStockItem.quantity)
+        .subquery()
+    )
+    rows = await ctx.read.records(
+        select(per_item.c.variant_id, func.floor(func.min(per_item.c.units)).label("units")).group_by(
+            per_item.c.variant_id
+        )
+    )
+    units = {row.variant_id: int(row.units) for row in rows}
+    return [units.get(variant, 0) for variant in variants]
+
+
+available_of_variant = Batch("available of variant", _available)

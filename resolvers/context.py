@@ -1,0 +1,137 @@
+"""What one operation knows: who asks, in which region, and what was loaded already."""
+
+import asyncio
+from collections.abc import Hashable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import select
+
+from db import Order, Region, RegionCountry
+from db.connection import Read
+from db.workflow import ActorKind
+from domain.actor import Actor, OrderAccess
+from domain.processes.shop import Shop
+from domain.refusal import Refusal
+from engine.batch import Batch, Loaded
+from resolvers import ids
+from resolvers.request_error import BadUserInput, Forbidden, Unauthenticated
+
+PUBLIC = "public"
+"""Anybody may ask; whose rows they get is decided in the query itself."""
+
+
+class Tokens(Protocol):
+    """Signs and reads what callers prove themselves with."""
+
+    def access_token(self, kind: ActorKind, subject: UUID) -> tuple[str, int]:
+        """A sign-in's token and for how many seconds it is good."""
+        ...
+
+    def order_token(self, access: OrderAccess) -> str: ...
+
+    def read_order_token(self, token: str) -> OrderAccess | None: ...
+
+
+class Wakes(Protocol):
+    """Resolves whenever something about the topic may have changed, or so many seconds have passed."""
+
+    async def wait(self, seconds: float) -> None: ...
+
+
+class Live(Protocol):
+    def listen(self, topic: str) -> AbstractAsyncContextManager[Wakes]: ...
+
+
+class Passwords(Protocol):
+    async def verify(self, stored: str | None, given: str) -> bool:
+        """Takes as long without a stored hash as with one, so that time does not tell who has an account."""
+        ...
+
+
+@dataclass(frozen=True)
+class ContextChoice:
+    """What the client asked for by `@inContext` or `X-Shop-Context`; every part is optional."""
+
+    region: str | None = None
+    country: str | None = None
+    channel: str | None = None
+    locale: str | None = None
+
+
+@dataclass
+class Ctx:
+    shop: Shop
+    tokens: Tokens
+    passwords: Passwords
+    live: Live
+    actor: Actor
+    request_id: str
+    choice: ContextChoice = ContextChoice()
+    cart_token: str | None = None
+    access_token: str | None = None
+    _region: "asyncio.Future[Region] | None" = None
+    loaded: Loaded = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.loaded = Loaded(self)
+
+    @property
+    def read(self) -> Read:
+        return self.shop.read
+
+    async def load(self, batch: Batch, key: Hashable) -> Any:
+        return await self.loaded.load(batch, key)
+
+    def require(self, needs: str) -> None:
+        """Lets through who has the permission; `PUBLIC` is everybody."""
+        if needs == PUBLIC or self.actor.may(needs):
+            return
+        if self.actor.id is None:
+            raise Unauthenticated("Sign in first.")
+        raise Forbidden(f"This needs the permission {needs}.", needs=needs)
+
+    def order_access(self, given: str | None) -> OrderAccess | None:
+        """What the access token in the input, or else in the header, proves; nothing if it is not one of ours."""
+        token = given if given is not None else self.access_token
+        return self.tokens.read_order_token(token) if token else None
+
+    async def region(self) -> Region:
+        """The region of this operation, found once however many fields ask."""
+        if self._region is None:
+            self._region = asyncio.ensure_future(find_region(self.read, self.choice))
+        return await self._region
+
+    @property
+    def resolved_region(self) -> Region | None:
+        """The region, if anything asked for it."""
+        done = self._region is not None and self._region.done() and not self._region.cancelled()
+        return self._region.result() if self._region and done and not self._region.exception() else None
+
+
+async def find_region(read: Read, choice: ContextChoice) -> Region:
+    """By id, else by country, else the default one."""
+    if choice.channel is not None:
+        raise BadUserInput("This shop has no sales channels.", "channel")
+    statement = select(Region)
+    if choice.region is not None:
+        try:
+            statement = statement.where(Region.id == ids.decode("Region", choice.region))
+        except Refusal as refusal:
+            raise BadUserInput(refusal.message, "region") from None
+    if choice.country is not None:
+        of_country = select(RegionCountry.region_id).where(RegionCountry.country == choice.country)
+        statement = statement.where(Region.id == of_country.scalar_subquery())
+    if choice.region is None and choice.country is None:
+        statement = statement.order_by(Region.is_default.desc(), Region.id).limit(1)
+    region = await read.first(statement)
+    if region is None:
+        argument = "region" if choice.region is not None else "country"
+        raise BadUserInput("There is no such region in this shop.", argument)
+    return region
+
+
+def order_token(ctx: Ctx, order: Order) -> str:
+    return ctx.tokens.order_token(OrderAccess(order.id, order.access_version))

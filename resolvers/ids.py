@@ -1,0 +1,47 @@
+"""Public ids: TypeIDs (a prefix that names the kind, an underscore, the UUID in base32). See the TypeID spec, 0.3."""
+
+from typing import Final
+from uuid import UUID
+
+from typeid import base32
+
+from domain.refusal import ValidationFailed
+
+SUFFIX: Final = 26
+PREFIXES: Final = {
+    "Cart": "cart",
+    "CartLine": "cartline",
+    "Category": "category",
+    "Collection": "collection",
+    "Customer": "customer",
+    "Media": "media",
+    "Order": "order",
+    "OrderLine": "orderline",
+    "OptionValue": "value",
+    "PaymentAttempt": "attempt",
+    "Product": "prod",
+    "ProductOption": "option",
+    "Region": "region",
+    "Staff": "staff",
+    "Ticket": "ticket",
+    "Variant": "variant",
+}
+"""By the name of the GraphQL type."""
+
+
+def encode(kind: str, key: UUID) -> str:
+    """The public id of a row: `encode("Cart", id)` is `cart_01h…`."""
+    return f"{PREFIXES[kind]}_{base32.encode(key.bytes)}"
+
+
+def decode(kind: str, public: str, *path: str) -> UUID:
+    """The key inside a public id; refuses one of another kind, at `path`."""
+    prefix, _, suffix = public.rpartition("_")
+    if prefix == PREFIXES[kind] and len(suffix) == SUFFIX and suffix.isascii() and suffix.islower():
+        try:
+            key = UUID(bytes=bytes(base32.decode(suffix)))
+        except (ValueError, TypeError, KeyError, IndexError):
+            key = None
+        if key is not None and base32.encode(key.bytes) == suffix:
+            return key
+    raise ValidationFailed(f"This is not the id of a {kind}: such ids begin with {PREFIXES[kind]}_.", path=path)

@@ -1,0 +1,132 @@
+"""Pages of lists: Relay connections by keyset, so that a page deep down costs what the first one does."""
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy import ColumnElement, Select, func, select, tuple_
+
+from db.connection import to_json
+from resolvers.context import Ctx
+from resolvers.request_error import BadUserInput
+
+LARGEST_PAGE: Final = 100
+DEFAULT_PAGE: Final = 20
+COUNT_CAP: Final = 10_000
+
+
+@dataclass(frozen=True)
+class Sort:
+    """An order of rows, ascending by columns of which the last is unique."""
+
+    name: str
+    columns: tuple[Any, ...]
+
+    def ordered(self, columns: Any, args: "PageArgs") -> list[ColumnElement[Any]]:
+        """The same order over a subquery's columns."""
+        listed = [columns[column.key] for column in self.columns]
+        return [column.desc() for column in listed] if args.backward else listed
+
+    def cursor(self, row: Any) -> str:
+        """Where a row stands in this order."""
+        key = to_json([self.name, *(row[column.key] for column in self.columns)])
+        return base64.urlsafe_b64encode(key).decode().rstrip("=")
+
+    def position(self, cursor: str, argument: str) -> list[Any]:
+        """The key values of a cursor; one of another order, or none of ours, is refused."""
+        try:
+            name, *values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
+            if name != self.name or len(values) != len(self.columns):
+                raise ValueError(name)
+            return [_typed(v, column.type.python_type) for v, column in zip(values, self.columns, strict=True)]
+        except (binascii.Error, ValueError, TypeError):
+            raise BadUserInput("This cursor does not belong to this list in this order.", argument) from None
+
+
+def _typed(value: Any, type_: type) -> Any:
+    if type_ is UUID:
+        return UUID(value)
+    if type_ is datetime:
+        return datetime.fromisoformat(value)
+    if type(value) is not type_:
+        raise TypeError(value)
+    if isinstance(value, int) and abs(value) >= 2**31:
+        raise ValueError(value)
+    return value
+
+
+@dataclass(frozen=True)
+class PageArgs:
+    """`first` after a cursor, or `last` before one."""
+
+    first: int | None = None
+    after: str | None = None
+    last: int | None = None
+    before: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, size in (("first", self.first), ("last", self.last)):
+            if size is not None and not 0 <= size <= LARGEST_PAGE:
+                raise BadUserInput(f"A page has 0 to {LARGEST_PAGE} items.", name)
+        if self.first is not None and self.last is not None:
+            raise BadUserInput("Ask for the first or for the last items, not for both.", "last")
+
+    @property
+    def backward(self) -> bool:
+        return self.last is not None
+
+    @property
+    def size(self) -> int:
+        return self.last if self.last is not None else DEFAULT_PAGE if self.first is None else self.first
+
+
+@dataclass(frozen=True)
+class Page:
+    """Rows of a list in its order, with what is needed to go on."""
+
+    nodes: Sequence[Any]
+    cursors: Callable[[Any], str]
+    has_next_page: bool
+    has_previous_page: bool
+    count: Callable[[], Awaitable[int]]
+
+
+def paged(statement: Select[Any], sort: Sort, args: PageArgs) -> Select[Any]:
+    """The page and one row more, which tells whether there is another page."""
+    key = tuple_(*sort.columns)
+    if args.after is not None:
+        statement = statement.where(key > tuple_(*sort.position(args.after, "after")))
+    if args.before is not None:
+        statement = statement.where(key < tuple_(*sort.position(args.before, "before")))
+    order = [column.desc() if args.backward else column for column in sort.columns]
+    return statement.order_by(*order).limit(args.size + 1)
+
+
+def page_of(rows: Sequence[Any], sort: Sort, args: PageArgs, count: Callable[[], Awaitable[int]]) -> Page:
+    """Cuts the extra row off and puts a backward page into the list's order."""
+    nodes, more = list(rows[: args.size]), len(rows) > args.size
+    if args.backward:
+        nodes.reverse()
+    return Page(
+        nodes=nodes,
+        cursors=sort.cursor,
+        has_next_page=args.before is not None if args.backward else more,
+        has_previous_page=more if args.backward else args.after is not None,
+        count=count,
+    )
+
+
+async def page(ctx: Ctx, statement: Select[Any], sort: Sort, args: PageArgs) -> Page:
+    """A page of a whole list; it is counted only when someone asks, and never beyond the cap."""
+    rows = await ctx.read.records(paged(statement, sort, args))
+
+    async def count() -> int:
+        capped = statement.with_only_columns(sort.columns[-1]).limit(COUNT_CAP + 1).subquery()
+        return await ctx.read.one_scalar(select(func.count()).select_from(capped))
+
+    return page_of(rows, sort, args, count)

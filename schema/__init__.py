@@ -1,0 +1,84 @@
+"""What clients see: the types as views of rows, the roots, the descriptions. No logic."""
+
+from typing import Any, cast
+
+import strawberry
+from graphql import GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, GraphQLUnionType
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+
+from schema.build import COLUMN, MODEL, NEEDS, value_of
+from schema.context import ContextDirective, in_context
+from schema.errors import ERROR_TYPES
+from schema.roots import Mutation, Query, Subscription
+from schema.scalars import SCALARS
+from schema.ticket import TicketMessagePosted, TicketMoved, TicketOpened
+
+ONLY_BEHIND_INTERFACES: tuple[type, ...] = (*ERROR_TYPES, TicketOpened, TicketMoved, TicketMessagePosted)
+
+
+class Schema(strawberry.Schema):
+    """Strawberry's schema, which is not to wrap every field because there is a directive on operations."""
+
+    def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
+        del sync
+        return [ContextDirective()]
+
+
+def build_schema(
+    query: type = Query, mutation: type | None = Mutation, subscription: type | None = Subscription
+) -> Schema:
+    """The executable schema, checked: every root field declares what it needs, every view agrees with its row."""
+    schema = Schema(
+        query=query,
+        mutation=mutation,
+        subscription=subscription,
+        directives=[in_context],
+        types=ONLY_BEHIND_INTERFACES,
+        config=StrawberryConfig(
+            default_resolver=value_of,
+            scalar_map=SCALARS,
+            disable_field_suggestions=True,
+        ),
+    )
+    _check_needs(query, mutation, subscription)
+    for type_ in cast(Any, schema)._schema.type_map.values():
+        if isinstance(type_, GraphQLObjectType):
+            type_.is_type_of = None  # rows are no instances of the classes here
+            _check_view(type_)
+        elif isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
+            type_.resolve_type = _type_name
+    return schema
+
+
+def _type_name(item: Any, _info: Any, _type: Any) -> str:
+    """Whatever stands behind an interface or a union says itself what it is."""
+    return item["__typename"]
+
+
+def _check_needs(*roots: type | None) -> None:
+    for root in filter(None, roots):
+        for field in cast(Any, root).__strawberry_definition__.fields:
+            if not field.metadata.get(NEEDS):
+                raise TypeError(f"{root.__name__}.{field.python_name} must declare what it needs")
+
+
+def _check_view(type_: GraphQLObjectType) -> None:
+    """Plain fields name columns of the row; what may be null there may be null here."""
+    definition = cast(Any, type_.extensions.get("strawberry-definition"))
+    model = getattr(definition.origin, MODEL, None) if definition else None
+    if model is None:
+        return
+    table = getattr(model, "__table__", None)
+    for name, field in type_.fields.items():
+        declared = field.extensions["strawberry-definition"]
+        if not declared.metadata.get(COLUMN):
+            continue
+        column = declared.python_name
+        if table is None:
+            if column not in model.__dataclass_fields__:
+                raise TypeError(f"{type_.name}.{name}: {model.__name__} has no field {column}")
+        elif column not in table.c:
+            raise TypeError(f"{type_.name}.{name}: the table {table.name} has no column {column}")
+        elif table.c[column].nullable and isinstance(field.type, GraphQLNonNull):
+            raise TypeError(f"{type_.name}.{name} must be nullable as {table.name}.{column} is")

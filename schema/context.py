@@ -1,0 +1,51 @@
+"""`@inContext`: region, country, channel and locale of an operation, said once and not on every field."""
+
+from collections.abc import Iterator
+from enum import Enum
+from typing import Annotated, Any, cast
+
+import strawberry
+from graphql import GraphQLSchema, get_operation_ast
+from graphql.execution.values import get_directive_values, get_variable_values
+from strawberry import UNSET
+from strawberry.directive import DirectiveLocation
+from strawberry.extensions import SchemaExtension
+
+from resolvers.context import ContextChoice, Ctx
+from schema.scalars import CountryCode
+
+
+@strawberry.directive(
+    name="inContext",
+    locations=[DirectiveLocation.QUERY, DirectiveLocation.MUTATION, DirectiveLocation.SUBSCRIPTION],
+    description="Where the operation takes place: which prices, which language. Wins over `X-Shop-Context`.",
+)
+def in_context(
+    region: Annotated[strawberry.ID | None, strawberry.argument(description="A region by its id.")] = UNSET,
+    country: Annotated[CountryCode | None, strawberry.argument(description="The region of a country.")] = UNSET,
+    channel: Annotated[strawberry.ID | None, strawberry.argument(description="A sales channel.")] = UNSET,
+    locale: Annotated[str | None, strawberry.argument(description="BCP 47, for example `de-DE`.")] = UNSET,
+) -> None:
+    """Read once per operation by `ContextDirective`; Strawberry's own handling would cost on every field."""
+
+
+def _text(value: Any) -> Any:
+    return value.value if isinstance(value, Enum) else value
+
+
+class ContextDirective(SchemaExtension):
+    """Puts what `@inContext` says into the operation's context before anything is resolved."""
+
+    def on_execute(self) -> Iterator[None]:
+        running = self.execution_context
+        document = running.graphql_document
+        operation = get_operation_ast(document, running.operation_name) if document else None
+        if operation is not None and operation.directives:
+            schema = cast(GraphQLSchema, cast(Any, running.schema)._schema)
+            coerced = get_variable_values(schema, operation.variable_definitions or (), running.variables or {})
+            directive = cast(Any, schema.get_directive("inContext"))
+            if not isinstance(coerced, list):  # errors in variables are the executor's to report
+                values = get_directive_values(directive, operation, coerced)
+                if values is not None:
+                    cast(Ctx, running.context).choice = ContextChoice(**{k: _text(v) for k, v in values.items()})
+        yield

@@ -1,0 +1,146 @@
+"""The ASGI application of one process, put together."""
+
+import logging
+import os
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from uuid_utils import uuid7
+
+from db.connection import Database, connect
+from domain.durable import by_event
+from domain.processes.shop import Shop
+from domain.reactions import REACTIONS
+from plugins.manual_payment import ManualPayment
+from schema import build_schema
+from server.migrate import current_revision, head_revision
+from server.parent import die_with_parent
+from server.relay import Relay
+from server.settings import Settings, read_settings
+from server.tokens import Argon2Passwords, SignedTokens
+from server.view import GraphQLEndpoint
+from server.wake import RedisWake
+
+GIVEN_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_log = logging.getLogger(__name__)
+
+
+class RequestId:
+    """Gives every request an id, or keeps a reasonable one that a proxy gave; every answer carries it."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
+        request_id = given if GIVEN_REQUEST_ID.fullmatch(given) else str(uuid7())
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        await self._app(scope, receive, send_with_id)
+
+
+def make_shop(database: Database, settings: Settings) -> Shop:
+    provider = ManualPayment()
+    return Shop(database, {provider.name: provider}, settings.sweep_after)
+
+
+def create_app(settings: Settings | None = None) -> Starlette:
+    """Also what the processes of `serve --workers` begin with, each for itself."""
+    settings = settings or read_settings(os.environ)
+    die_with_parent()
+    schema = build_schema()
+    passwords = Argon2Passwords()
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncGenerator[dict[str, Any]]:
+        database = await connect(settings.database_url or "", reactions=by_event(REACTIONS))
+        relay = Relay(database)
+        wake = RedisWake(settings.redis_url, relay.poke) if settings.redis_url else None
+
+        def committed(_events: object) -> None:
+            relay.poke()
+            if wake is not None:
+                wake.announce()
+
+        database.after_commit = committed
+        if wake is not None:
+            wake.start()
+        tokens = SignedTokens(settings.jwt_secret)
+        endpoint = GraphQLEndpoint(schema, make_shop(database, settings), relay, tokens, passwords)
+        try:
+            yield {"endpoint": endpoint, "database": database}
+        finally:
+            if wake is not None:
+                await wake.close()
+            await relay.close()
+            await database.close()
+
+    origins = [*settings.store_cors, *settings.admin_cors]
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=[
+            "Authorization",
+            "Content-Type",
+            "X-Access-Token",
+            "X-Cart-Token",
+            "X-Request-Id",
+            "X-Shop-Context",
+        ],
+        expose_headers=["X-Request-Id"],
+    )
+    routes = [
+        Route("/", _home),
+        Route("/health", _health),
+        Route("/ready", _ready),
+        Route("/graphql", _Graphql()),
+    ]
+    return Starlette(routes=routes, middleware=[Middleware(RequestId), cors], lifespan=lifespan)
+
+
+class _Graphql:
+    """The endpoint of the running application (it exists only once the database is connected)."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await scope["state"]["endpoint"](scope, receive, send)
+
+
+async def _home(_request: Request) -> Response:
+    return RedirectResponse("/graphql")
+
+
+async def _health(_request: Request) -> Response:
+    """The process runs. What it depends on is the business of `/ready`."""
+    return JSONResponse({"status": "ok"})
+
+
+async def _ready(request: Request) -> Response:
+    """The process can serve: it reaches the database, and the database is at this version."""
+    database: Database = request.state.database
+    try:
+        revision = await current_revision(database)
+    except Exception:
+        _log.warning("not ready: the database does not answer", exc_info=True)
+        return JSONResponse({"status": "unavailable", "reason": "the database does not answer"}, 503)
+    if revision != head_revision():
+        reason = "the database is at another version: run counterfoil migrate"
+        return JSONResponse({"status": "unavailable", "reason": reason}, 503)
+    return JSONResponse({"status": "ready"})

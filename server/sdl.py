@@ -1,0 +1,27 @@
+"""The printed contract: all of it, or what a storefront needs."""
+
+import strawberry
+
+from resolvers.context import PUBLIC
+from schema import build_schema
+from schema.build import NEEDS
+from schema.roots import Mutation, Query, Subscription
+
+HEADER = '"""Printed by `make schema`; a test fails when it no longer says what the code does."""\n'
+
+
+def printed(*, storefront: bool = False) -> str:
+    """SDL with descriptions. The storefront's part has the root fields that need no permission of staff."""
+    roots = [_public_part(root) if storefront else root for root in (Query, Mutation, Subscription)]
+    return build_schema(*roots).as_str()
+
+
+def _public_part(root: type) -> type:
+    fields = {
+        field.python_name: field
+        for field in root.__strawberry_definition__.fields  # pyright: ignore
+        if field.metadata[NEEDS] == PUBLIC
+    }
+    annotations = {name: root.__annotations__[name] for name in fields}
+    part = type(root.__name__, (), {"__annotations__": annotations, "__module__": root.__module__, **fields})
+    return strawberry.type(part, description=root.__doc__)

@@ -1,0 +1,161 @@
+"""The processes of `counterfoil serve`: one listening socket, web processes, one worker, all ended together."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
+
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from db.connection import connect
+from domain.durable import by_event
+from domain.processes.complete_cart import sweep
+from domain.processes.shop import Shop
+from domain.reactions import REACTIONS
+from server.app import make_shop
+from server.embedded import embedded_postgres
+from server.parent import PARENT, die_with_parent
+from server.settings import Settings, WrongSetting
+from server.wake import RedisWake
+from server.worker import run_worker
+
+GRACE_SECONDS: Final = 5
+SLOW_CLIENT_SECONDS: Final = 20
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ServeOptions:
+    host: str
+    port: int
+    workers: int = 1
+    with_worker: bool = True
+
+
+@contextmanager
+def database_of(settings: Settings) -> Generator[str]:
+    """The address of the database: the one that is set, or that of the embedded PostgreSQL while this lasts."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    with embedded_postgres(settings.home) as url:
+        yield url
+
+
+def end_on_sigterm() -> None:
+    """SIGTERM unwinds the stack, so that everything that was opened is closed."""
+
+    def end(_signal: int, _frame: object) -> NoReturn:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, end)
+
+
+def serve(url: str, options: ServeOptions) -> None:
+    """Serves until a signal ends it. Children get their settings from the environment, as this process did."""
+    listening = _listen(options.host, options.port)
+    os.environ["DATABASE_URL"] = url
+    os.environ[PARENT] = str(os.getpid())
+    config = uvicorn.Config(
+        "server.app:create_app",
+        factory=True,
+        workers=options.workers,
+        log_level="warning",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+        access_log=False,
+        server_header=False,
+    )
+    with _worker_child(enabled=options.with_worker):
+        server = uvicorn.Server(config)
+        if options.workers == 1:
+            server.run(sockets=[listening])
+        else:
+            Multiprocess(config, target=server.run, sockets=[listening]).run()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        # A client that no longer reads is let go, and its stream with it.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SLOW_CLIENT_SECONDS * 1000)
+    try:
+        listening.bind((host, port))
+    except OSError as error:
+        listening.close()
+        raise WrongSetting(f"Port {port} of {host} cannot be used ({error.strerror}); choose another: --port") from None
+    listening.set_inheritable(True)
+    return listening
+
+
+@contextmanager
+def _worker_child(*, enabled: bool) -> Generator[None]:
+    """A worker process that is started again whenever it ends."""
+    if not enabled:
+        yield
+        return
+    over = threading.Event()
+    running: list[subprocess.Popen[bytes]] = []
+
+    def keep() -> None:
+        while not over.is_set():
+            child = subprocess.Popen([sys.executable, "-m", "server.cli", "worker"])
+            running[:] = [child]
+            if over.is_set():
+                child.terminate()
+            status = child.wait()
+            if not over.is_set():
+                _log.warning("the worker ended with status %s; starting another", status)
+                over.wait(1)
+
+    keeper = threading.Thread(target=keep, daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for child in running:
+            if child.poll() is None:
+                child.terminate()
+        keeper.join(GRACE_SECONDS * 2)
+
+
+def work(url: str, settings: Settings) -> None:
+    """Runs reactions and the sweeper until a signal ends it."""
+    die_with_parent()
+    asyncio.run(_work(url, settings))
+
+
+async def _work(url: str, settings: Settings) -> None:
+    stop = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    database = await connect(url, reactions=by_event(REACTIONS))
+    wake = RedisWake(settings.redis_url, None) if settings.redis_url else None
+    if wake is not None:
+        wake.start()
+
+        def committed(_events: Any) -> None:
+            wake.announce()
+
+        database.after_commit = committed
+    try:
+        await run_worker(url, make_shop(database, settings), REACTIONS, stop, _sweep)
+    finally:
+        if wake is not None:
+            await wake.close()
+        await database.close()
+
+
+async def _sweep(shop: Shop) -> None:
+    await sweep(shop)

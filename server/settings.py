@@ -1,0 +1,93 @@
+"""Settings: read once from the environment, at the start of a process."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+DEVELOPMENT_SECRET: Final = "development-only-secret-never-use-in-production"  # noqa: S105
+DEVELOPMENT_ORIGINS: Final = "http://localhost:3000,http://localhost:5173"
+SHORTEST_SECRET: Final = 32
+
+
+class WrongSetting(Exception):
+    """One sentence that says what to write instead."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    database_url: str | None
+    """Null: the embedded PostgreSQL under `home`."""
+    redis_url: str | None
+    jwt_secret: str
+    cookie_secret: str
+    store_cors: tuple[str, ...]
+    admin_cors: tuple[str, ...]
+    port: int
+    production: bool
+    sweep_after: float
+    """Seconds after which a payment that nobody waits for any more is ended."""
+    home: Path
+    """Where the embedded PostgreSQL keeps its data."""
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings, or `WrongSetting` for the first one that cannot be."""
+    mode = environment.get("COUNTERFOIL_ENV", "development")
+    if mode not in {"development", "production"}:
+        raise WrongSetting(f"COUNTERFOIL_ENV is {mode!r}; write development or production.")
+    production = mode == "production"
+    return Settings(
+        database_url=_url(environment, "DATABASE_URL", ("postgresql", "postgres"), "postgresql://user@host/name"),
+        redis_url=_url(environment, "REDIS_URL", ("redis", "rediss", "unix"), "redis://host:6379/0"),
+        jwt_secret=_secret(environment, "JWT_SECRET", production=production),
+        cookie_secret=_secret(environment, "COOKIE_SECRET", production=production),
+        store_cors=_origins(environment, "STORE_CORS", production=production),
+        admin_cors=_origins(environment, "ADMIN_CORS", production=production),
+        port=_whole(environment, "PORT", 8000, most=65_535),
+        production=production,
+        sweep_after=float(_whole(environment, "SWEEP_AFTER", 30, most=86_400)),
+        home=Path(environment.get("COUNTERFOIL_HOME") or ROOT / ".counterfoil"),
+    )
+
+
+def _url(environment: Mapping[str, str], name: str, schemes: tuple[str, ...], example: str) -> str | None:
+    url = environment.get(name, "").strip()
+    if not url:
+        return None
+    if urlsplit(url).scheme not in schemes or "://" not in url:
+        raise WrongSetting(f"{name} must be an address such as {example}, or be left out.")
+    return url
+
+
+def _secret(environment: Mapping[str, str], name: str, *, production: bool) -> str:
+    secret = environment.get(name, "")
+    if not production:
+        return secret or DEVELOPMENT_SECRET
+    if len(secret) < SHORTEST_SECRET or secret == DEVELOPMENT_SECRET:
+        raise WrongSetting(
+            f"{name} must be a secret of your own of {SHORTEST_SECRET} characters or more in production; "
+            f"make one with: openssl rand -base64 48"
+        )
+    return secret
+
+
+def _origins(environment: Mapping[str, str], name: str, *, production: bool) -> tuple[str, ...]:
+    given = environment.get(name, "" if production else DEVELOPMENT_ORIGINS)
+    origins = tuple(origin.strip() for origin in given.split(",") if origin.strip())
+    for origin in origins:
+        parts = urlsplit(origin)
+        if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:
+            raise WrongSetting(f"{name} has {origin!r}; write origins such as https://shop.example.com, by commas.")
+    return origins
+
+
+def _whole(environment: Mapping[str, str], name: str, default: int, *, most: int) -> int:
+    given = environment.get(name, "").strip()
+    if not given:
+        return default
+    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= most:
+        raise WrongSetting(f"{name} is {given!r}; write a number from 1 to {most}.")
+    return int(given)

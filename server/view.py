@@ -1,0 +1,139 @@
+"""GraphQL over HTTP and SSE: one endpoint, one way to establish the actor, one way to show errors."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, cast
+
+import orjson
+from cross_web import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.http import GraphQLHTTPResponse
+from strawberry.http.streaming import HTTPStreamTransport, SSETransport
+from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from domain.processes.shop import Shop
+from resolvers import ids
+from resolvers.context import ContextChoice, Ctx
+from resolvers.request_error import RequestError
+from schema import Schema
+from server.authentication import establish_actor
+from server.errors import public_error, refused_request
+from server.relay import Relay
+from server.tokens import Argon2Passwords, SignedTokens
+
+LARGEST_BODY: Final = 100 * 1024
+STATUS: Final = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}
+
+
+class EventStream(SSETransport):
+    """Streams read: a write that a closing connection could cut off midway is refused."""
+
+    def allowed_operation_types(self, allowed_operation_types: set[OperationType]) -> Iterable[OperationType]:
+        return set(allowed_operation_types) - {OperationType.MUTATION}
+
+
+class GraphQLEndpoint(GraphQL[Ctx, None]):
+    stream_transport_classes_by_protocol: Mapping[str, type[HTTPStreamTransport]] = {GRAPHQL_SSE_PROTOCOL: EventStream}
+
+    def __init__(
+        self,
+        schema: Schema,
+        shop: Shop,
+        relay: Relay,
+        tokens: SignedTokens,
+        passwords: Argon2Passwords,
+    ) -> None:
+        super().__init__(schema, subscription_protocols=(GRAPHQL_SSE_PROTOCOL,), graphql_ide="graphiql")
+        self._shop, self._relay, self._tokens, self._passwords = shop, relay, tokens, passwords
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            await self._read_body(request)
+            response = await self.run(request)
+        except HTTPException as error:
+            code = "PAYLOAD_TOO_LARGE" if error.status_code == 413 else "BAD_REQUEST"
+            response = self._refused(request, error.reason, code, error.status_code)
+        except RequestError as error:
+            status = STATUS.get(error.extensions["code"], 400)
+            response = self._refused(request, error.message, error.extensions["code"], status)
+        await response(scope, receive, send)
+
+    async def _read_body(self, request: Request) -> None:
+        """Reads it here, as far as it may go: what is larger is refused before it is in memory."""
+        body = bytearray()
+        async for chunk in request.stream():
+            body += chunk
+            if len(body) > LARGEST_BODY:
+                raise HTTPException(413, f"A request has at most {LARGEST_BODY:,} bytes.")
+        request._body = bytes(body)  # pyright: ignore[reportPrivateUsage] - where Starlette keeps what was read
+
+    def _refused(self, request: Request, message: str, code: str, status: int) -> Response:
+        answer = refused_request(message, code, request.state.request_id)
+        return Response(orjson.dumps(answer), status, media_type="application/json")
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Ctx:
+        del response
+        headers = request.headers
+        ctx = Ctx(
+            shop=self._shop,
+            tokens=self._tokens,
+            passwords=self._passwords,
+            live=self._relay,
+            actor=await establish_actor(self._shop.read, self._tokens, headers.get("authorization")),
+            request_id=request.state.request_id,
+            choice=context_choice(headers.get("x-shop-context", "")),
+            cart_token=headers.get("x-cart-token"),
+            access_token=headers.get("x-access-token"),
+        )
+        request.state.ctx = ctx
+        return ctx
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Only an object is a request: batches are off, and anything else is nonsense."""
+        try:
+            decoded = orjson.loads(data)
+        except (orjson.JSONDecodeError, RecursionError):
+            raise HTTPException(400, "The body is not JSON.") from None
+        if not isinstance(decoded, dict):
+            raise HTTPException(400, "The body must be one JSON object with a query.")
+        known = cast("dict[str, object]", decoded)
+        if not isinstance(known.get("operationName"), str | None):
+            raise HTTPException(400, "operationName must be a string.")
+        return known
+
+    def encode_json(self, data: object) -> bytes:
+        return orjson.dumps(data)
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        ctx: Ctx = request.state.ctx
+        answer: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            answer["errors"] = [public_error(error, ctx.request_id) for error in result.errors]
+        region = ctx.resolved_region
+        if region is not None:
+            answer["extensions"] = {
+                "context": {
+                    "region": ids.encode("Region", region.id),
+                    "currency": region.currency,
+                    "country": ctx.choice.country,
+                    "locale": ctx.choice.locale,
+                }
+            }
+        return cast(GraphQLHTTPResponse, answer)
+
+
+def context_choice(header: str) -> ContextChoice:
+    """`X-Shop-Context: country=DE, locale=de-DE`: the arguments of `@inContext`, by commas."""
+    given: dict[str, str] = {}
+    for part in filter(None, (part.strip() for part in header.split(","))):
+        name, _, value = part.partition("=")
+        if name.strip() not in ContextChoice.__dataclass_fields__ or not value.strip():
+            raise RequestError("X-Shop-Context is written like this: country=DE, locale=de-DE")
+        given[name.strip()] = value.strip()
+    return ContextChoice(**given)
