@@ -12,11 +12,11 @@ LONGEST: Final = 200
 COUNTRIES: Final = frozenset(country.alpha_2 for country in pycountry.countries)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Address:
     """Name, street, city and country are required; the rest differs too much between countries to be."""
 
-    first_name: str
+    first_name: str = ""
     last_name: str
     address1: str
     city: str

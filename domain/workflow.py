@@ -6,6 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import any_, select
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from db import Workflow, WorkflowState, WorkflowTransition
 from db.connection import Read, Tx, new_id
@@ -107,7 +108,7 @@ async def newest(read: Read, codes: Sequence[str]) -> dict[str, UUID]:
     rows = await read.records(
         select(Workflow.code, Workflow.id)
         .where(Workflow.code == any_(list(codes)))  # pyright: ignore[reportArgumentType]
-        .distinct(Workflow.code)
+        .ext(distinct_on(Workflow.code))
         .order_by(Workflow.code, Workflow.version.desc())
     )
     return {row.code: row.id for row in rows}

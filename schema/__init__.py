@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 import strawberry
-from graphql import GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, GraphQLUnionType
+from graphql import GraphQLError, GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, GraphQLUnionType
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 
@@ -23,6 +23,9 @@ class Schema(strawberry.Schema):
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         del sync
         return [ContextDirective()]
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        """Errors are told and logged where they leave the server, with the request's id (server/errors.py)."""
 
 
 def build_schema(

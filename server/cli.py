@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -25,7 +26,7 @@ from server.app import make_shop
 from server.embedded import EmbeddedPostgresError
 from server.migrate import migrate as migrate_database
 from server.sdl import printed
-from server.serve import ServeOptions, database_of, end_on_sigterm, work
+from server.serve import ServeOptions, database_of, end_on_sigterm, web, work
 from server.serve import serve as serve_
 from server.settings import Settings, WrongSetting, read_settings
 from server.tokens import Argon2Passwords, SignedTokens
@@ -97,6 +98,12 @@ def worker() -> None:
     settings = read_settings(os.environ)
     with database_of(settings) as url:
         work(url, settings)
+
+
+@app.command("web", hidden=True)
+def web_(fd: int) -> None:
+    """One of the web processes of `serve --workers`, on a socket that it inherits."""
+    web(socket.socket(fileno=fd))
 
 
 @app.command()

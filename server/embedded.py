@@ -1,8 +1,8 @@
 """A PostgreSQL of our own in a directory: started for its first user, stopped after its last.
 
-A *user* is a process inside `embedded_postgres`. A *keeper* (`python -m server.embedded`) is a small process in
-a session of its own that starts PostgreSQL, waits until there is no user and stops it. So a terminal's Ctrl-C
-reaches neither of them, and even users that are all killed leave nothing running.
+A *user* is a process inside `embedded_postgres`. A *keeper* (`python -m server.embedded`) is a small process
+in a session of its own that starts PostgreSQL, waits until there is no user and stops it. So a terminal's
+Ctrl-C reaches neither of them, and even users that are all killed leave nothing running.
 
 What lives is known by `flock`, which the kernel drops with its holders, and never by a pid in a file:
 
@@ -14,8 +14,8 @@ What lives is known by `flock`, which the kernel drops with its holders, and nev
 Lock order: users, gate, server. A holder of the gate only *tries* users and keeper, and waits for server are
 bounded, so nobody waits in a circle. A user who arrives during a stop waits for its end and starts anew.
 
-PostgreSQL refuses root: there it runs as the owner of its data, at first the system user `pgserver` (made when
-missing), and the parents of its data and programs become traversable, not readable, for everyone.
+PostgreSQL refuses root: there it runs as the owner of its data, at first the system user `pgserver` (made
+when missing), and the parents of its data and programs become traversable, not readable, for everyone.
 """
 
 import fcntl
@@ -49,9 +49,9 @@ def embedded_postgres(directory: Path, *, durable: bool = True) -> Generator[str
     """Yields the URL of database `counterfoil` in `directory`, which is made when missing.
 
     The URL `postgresql://postgres@/counterfoil?host=…&port=5432` suits libpq and asyncpg, here and in child
-    processes, until the context ends, which returns when PostgreSQL is down or has other users. The caller turns
-    SIGTERM into SystemExit; after a SIGKILL the keeper stops PostgreSQL. `durable=False`, for test suites, may
-    lose all in a power cut; who finds PostgreSQL running takes it as it is. Raises EmbeddedPostgresError.
+    processes, until the context ends, which returns when PostgreSQL is down or has other users. The caller
+    turns SIGTERM into SystemExit; after a SIGKILL the keeper stops PostgreSQL. `durable=False`, for tests,
+    may lose all in a power cut; who finds PostgreSQL running takes it as it is. Raises EmbeddedPostgresError.
     """
     directory = _checked(directory.expanduser().resolve())
     try:
@@ -90,7 +90,7 @@ def _failure(directory: Path, what: str) -> EmbeddedPostgresError:
 def _locked(path: Path, mode: int) -> Generator[int | None]:
     """Yields the locked file, or None when `mode` includes TRY and another holder is in the way.
 
-    Each call opens the file anew, as flock belongs to the open file, and again when the directory was replaced
+    Each call opens the file anew, as flock belongs to the open file, and again if the directory was replaced
     meanwhile. The end closes it and does not unlock it, as a child that inherited it goes on holding it.
     """
     while True:
@@ -130,13 +130,13 @@ def _ensure_kept(directory: Path, durable: bool) -> None:
             )
     answer = keeper.communicate()[0].decode()
     if answer != "ready":
-        raise EmbeddedPostgresError(answer) if answer else _failure(directory, "PostgreSQL's keeper was killed")
+        raise EmbeddedPostgresError(answer or str(_failure(directory, "PostgreSQL's keeper was killed")))
 
 
 def _leave(directory: Path) -> None:
     """Returns when PostgreSQL is down or has other users. The caller has given up users."""
-    users = directory / "users.lock"
-    with _locked(directory / "gate.lock", EXCLUSIVE), _locked(users, EXCLUSIVE | TRY) as alone:
+    gate, users = directory / "gate.lock", directory / "users.lock"
+    with _locked(gate, EXCLUSIVE), _locked(users, EXCLUSIVE | TRY) as alone:
         if alone is not None:
             # Not left to the keeper, which may have been killed; if we are interrupted, it goes on.
             return _stop(directory)
@@ -167,9 +167,8 @@ def _stop(directory: Path) -> None:
     """Returns when no process of PostgreSQL is left. The caller holds users exclusively."""
     begun = time.monotonic()
     while not _is_free(directory / "server.lock") and (waited := time.monotonic() - begun) < 2 * STOP_SECONDS:
-        server = _postmaster(directory)  # each time, as one that is still starting shows up late
-        if server is not None:
-            with suppress(psutil.NoSuchProcess):  # repeating a request does nothing
+        if server := _postmaster(directory):  # each time, as one that is still starting shows up late
+            with suppress(psutil.NoSuchProcess):
                 server.send_signal(signal.SIGINT if waited < STOP_SECONDS else signal.SIGQUIT)
         time.sleep(POLL_SECONDS)
 
@@ -220,7 +219,7 @@ def _start(directory: Path, lock: int, durable: bool) -> None:
         for stale in ("postmaster.pid", ".s.PGSQL.5432.lock", ".s.PGSQL.5432"):
             (data / stale).unlink(missing_ok=True)
     # The socket is relative: a forgotten server of a replaced directory must not unlink its successor's.
-    options = ["-D", str(data), "-k", ".", "-p", "5432", "-N", "200", "-c", "listen_addresses=", "-c", "jit=off"]
+    options = ["-D", str(data), "-h", "", "-k", ".", "-p", "5432", "-N", "200", "-c", "jit=off"]
     options += [] if durable else ["-F", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
     _program(data, lock, "postgres", *options)
 
@@ -230,10 +229,11 @@ def _create(directory: Path, lock: int, durable: bool) -> None:
     new = directory / "data.new"
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir()
-    options = ["-D", str(new), "--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    options += ["--username=postgres", "--auth=trust", *([] if durable else ["--no-sync"])]
+    options = ["-D", str(new), "--username=postgres", "--auth=trust", *([] if durable else ["--no-sync"])]
+    options += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
     single = ["--single", "-D", str(new), "-c", "exit_on_error=on", "template1"]
-    for name, arguments, text in (("initdb", options, None), ("postgres", single, b"CREATE DATABASE counterfoil")):
+    create = b"CREATE DATABASE counterfoil"
+    for name, arguments, text in (("initdb", options, None), ("postgres", single, create)):
         program = _program(new, lock, name, *arguments)
         program.communicate(text, CREATE_SECONDS)
         if program.returncode != 0:
@@ -291,9 +291,9 @@ def _pgserver() -> tuple[int, int]:
     with suppress(KeyError):
         return pwd.getpwnam("pgserver")[2:4]
     with suppress(FileNotFoundError, KeyError):
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)
+        subprocess.run(command, stdout=subprocess.DEVNULL, check=False)  # stdout is for our answer
         return pwd.getpwnam("pgserver")[2:4]
-    raise EmbeddedPostgresError("PostgreSQL refuses root and `useradd pgserver` failed: run this as another user.")
+    raise EmbeddedPostgresError("PostgreSQL refuses root and `useradd pgserver` failed: use another account.")
 
 
 if __name__ == "__main__":

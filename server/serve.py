@@ -1,20 +1,17 @@
 """The processes of `counterfoil serve`: one listening socket, web processes, one worker, all ended together."""
 
 import asyncio
-import logging
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from db.connection import connect
 from domain.durable import by_event
@@ -22,15 +19,15 @@ from domain.processes.complete_cart import sweep
 from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from server.app import make_shop
+from server.children import kept_running
 from server.embedded import embedded_postgres
-from server.parent import PARENT, die_with_parent
+from server.parent import die_with_parent
 from server.settings import Settings, WrongSetting
 from server.wake import RedisWake
 from server.worker import run_worker
 
 GRACE_SECONDS: Final = 5
 SLOW_CLIENT_SECONDS: Final = 20
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -64,22 +61,45 @@ def serve(url: str, options: ServeOptions) -> None:
     """Serves until a signal ends it. Children get their settings from the environment, as this process did."""
     listening = _listen(options.host, options.port)
     os.environ["DATABASE_URL"] = url
-    os.environ[PARENT] = str(os.getpid())
+    several = options.workers > 1
+    children = [["worker"]] if options.with_worker else []
+    if several:
+        children += [["web", str(listening.fileno())]] * options.workers
+    with kept_running(children, [listening.fileno()]):
+        if several:
+            _wait_for_signal()
+        else:
+            web(listening)
+
+
+def web(listening: socket.socket) -> None:
+    """Answers requests of a socket in this process."""
+    die_with_parent()
     config = uvicorn.Config(
         "server.app:create_app",
         factory=True,
-        workers=options.workers,
         log_level="warning",
         timeout_graceful_shutdown=GRACE_SECONDS,
         access_log=False,
         server_header=False,
     )
-    with _worker_child(enabled=options.with_worker):
-        server = uvicorn.Server(config)
-        if options.workers == 1:
-            server.run(sockets=[listening])
-        else:
-            Multiprocess(config, target=server.run, sockets=[listening]).run()
+    WebServer(config).run(sockets=[listening])
+
+
+class WebServer(uvicorn.Server):
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Ends in order. Not as in uvicorn, the signal is not raised again afterwards: that is a traceback."""
+        del frame
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+
+def _wait_for_signal() -> None:
+    """Until Ctrl-C or SIGTERM."""
+    over = threading.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(name, lambda _signal, _frame: over.set())
+    over.wait()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -96,38 +116,6 @@ def _listen(host: str, port: int) -> socket.socket:
         raise WrongSetting(f"Port {port} of {host} cannot be used ({error.strerror}); choose another: --port") from None
     listening.set_inheritable(True)
     return listening
-
-
-@contextmanager
-def _worker_child(*, enabled: bool) -> Generator[None]:
-    """A worker process that is started again whenever it ends."""
-    if not enabled:
-        yield
-        return
-    over = threading.Event()
-    running: list[subprocess.Popen[bytes]] = []
-
-    def keep() -> None:
-        while not over.is_set():
-            child = subprocess.Popen([sys.executable, "-m", "server.cli", "worker"])
-            running[:] = [child]
-            if over.is_set():
-                child.terminate()
-            status = child.wait()
-            if not over.is_set():
-                _log.warning("the worker ended with status %s; starting another", status)
-                over.wait(1)
-
-    keeper = threading.Thread(target=keep, daemon=True)
-    keeper.start()
-    try:
-        yield
-    finally:
-        over.set()
-        for child in running:
-            if child.poll() is None:
-                child.terminate()
-        keeper.join(GRACE_SECONDS * 2)
 
 
 def work(url: str, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 import sqlalchemy
 from dbos import DBOS, DBOSConfig, error
@@ -121,6 +121,8 @@ async def _work(url: str, reactor: "_Reactor", stopping: asyncio.Task[Any]) -> N
             for event in dbos.background_thread_stop_events:
                 event.set()  # claims nothing more
             await reactor.drain(0 if keeping.done() else FINISH_WITHIN)
+            # Else its threads would try to reach a database that is away for ever, and the process never end.
+            cast("Any", dbos)._sys_db._retry_connection_errors = False
             await presence.give_back()
     finally:
         await _destroy()

@@ -1,8 +1,9 @@
 """The embedded PostgreSQL serves whoever comes, keeps what was committed, and is gone after the last user.
 
-Users are real processes, so that each can be killed; they run in a process group of their own, as under a shell.
+Users are real processes, so that each can be killed, in process groups of their own, as under a shell.
 """
 
+import fcntl
 import os
 import random
 import shutil
@@ -11,10 +12,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psutil
@@ -23,7 +25,6 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from server import embedded
 from server.embedded import EmbeddedPostgresError, embedded_postgres
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -77,22 +78,23 @@ def two(directory: Path) -> tuple[User, User]:
     return first.ready(), second.ready()
 
 
-def running(directory: Path) -> list[psutil.Process]:
-    """Users, keepers and the server of `directory`."""
-    found: list[psutil.Process] = []
-    for process in psutil.process_iter(["cmdline"]):
-        words = process.info["cmdline"] or []
-        if any(word == str(directory) or word.startswith(f"{directory}/") for word in words):
-            found.append(process)
+def running(directory: Path) -> dict[psutil.Process, list[str]]:
+    """Users, keepers and programs of PostgreSQL that have a path in `directory` on their command line."""
+    found: dict[psutil.Process, list[str]] = {}
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if any(word == str(directory) or word.startswith(f"{directory}/") for word in words):
+                found[process] = words
     return found
 
 
 def keepers(directory: Path) -> list[psutil.Process]:
-    return [process for process in running(directory) if "server.embedded" in process.info["cmdline"]]
+    return [process for process, words in running(directory).items() if "server.embedded" in words]
 
 
 def postmaster(directory: Path) -> psutil.Process:
-    (found,) = [process for process in running(directory) if process.info["cmdline"][0].endswith("/postgres")]
+    (found,) = [process for process, words in running(directory).items() if words[0].endswith("/postgres")]
     return found
 
 
@@ -108,12 +110,17 @@ def is_gone(directory: Path, seconds: float = 5) -> bool:
 
 def is_down(directory: Path) -> bool:
     """Whether every process of PostgreSQL is gone already."""
-    return embedded._is_free(directory / "server.lock")
+    with (directory / "server.lock").open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
 
 
 def execute(url: str, statement: str) -> list[tuple[object, ...]]:
     with psycopg.connect(url, autocommit=True) as connection:
-        cursor = connection.execute(statement)
+        cursor = connection.execute(statement.encode())
         return cursor.fetchall() if cursor.description else []
 
 
@@ -121,14 +128,14 @@ def notes(url: str) -> list[int]:
     return [int(str(row[0])) for row in execute(url, "SELECT id FROM note ORDER BY id")]
 
 
-def kill(processes: list[psutil.Process]) -> None:
+def kill(processes: Iterable[psutil.Process]) -> None:
     for process in processes:
         with suppress(psutil.NoSuchProcess):
             process.kill()
 
 
 @contextmanager
-def scratch() -> Iterator[Path]:
+def scratch() -> Generator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="cf", dir="/tmp")).resolve()
     try:
         yield directory
@@ -165,7 +172,7 @@ def empty() -> Iterator[Path]:
         yield directory
 
 
-async def test_the_address_serves_every_driver_and_the_database_is_the_same_on_every_machine(place: Path) -> None:
+async def test_the_address_serves_every_driver_and_the_database_is_the_same_everywhere(place: Path) -> None:
     url = User(place).ready().url
     facts = execute(url, "SELECT datlocprovider, datlocale FROM pg_database WHERE datname = 'counterfoil'")
     assert facts == [("b", "C.UTF-8")]
@@ -180,7 +187,8 @@ async def test_the_address_serves_every_driver_and_the_database_is_the_same_on_e
         "full_page_writes": "on",
     }
     assert {name: execute(url, f"SHOW {name}")[0][0] for name in settings} == settings
-    connection = await asyncpg.connect(url)
+    driver: Any = asyncpg
+    connection = await driver.connect(url)
     assert await connection.fetchval("SELECT upper('äß')") == "Äß"
     await connection.close()
     engine = create_async_engine(url.replace("postgresql:", "postgresql+asyncpg:"))
@@ -189,7 +197,7 @@ async def test_the_address_serves_every_driver_and_the_database_is_the_same_on_e
     await engine.dispose()
 
 
-def test_a_later_start_takes_less_than_3_s_and_joining_a_running_one_less_than_a_fifth_of_one(place: Path) -> None:
+def test_a_later_start_takes_less_than_3_s_and_joining_another_user_a_fifth_of_one(place: Path) -> None:
     begun = time.perf_counter()
     with embedded_postgres(place):
         cold = time.perf_counter() - begun
@@ -240,7 +248,7 @@ def test_a_killed_command_does_not_disturb_the_other(place: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_and_sigterm_end_a_command_and_postgres_only_with_the_last(place: Path, number: signal.Signals) -> None:
+def test_ctrl_c_and_sigterm_end_postgres_with_the_last_command(place: Path, number: signal.Signals) -> None:
     first, second = two(place)
     with psycopg.connect(second.url, autocommit=True) as connection:
         first.end(number)
@@ -355,7 +363,7 @@ def test_a_copy_of_a_running_directory_leaves_the_original_alone(place: Path) ->
     assert notes(user.url) == []
 
 
-def test_a_server_whose_directory_was_replaced_does_not_harm_its_successor(place: Path, template: Path) -> None:
+def test_a_server_in_a_replaced_directory_leaves_its_successor_alone(place: Path, template: Path) -> None:
     first = User(place).ready()
     forgotten, (keeper,) = postmaster(place), keepers(place)
     for path in place.iterdir():
@@ -421,7 +429,7 @@ def test_a_path_of_the_greatest_length_with_odd_letters_works(empty: Path, templ
 
 def test_a_directory_that_cannot_be_written_is_refused_in_one_sentence(empty: Path) -> None:
     (empty / "file").touch()
-    with pytest.raises(EmbeddedPostgresError, match=r"cannot be used \(Not a directory\): choose a local directory"):
+    with pytest.raises(EmbeddedPostgresError, match=r"cannot be used \(Not a directory\): choose a local"):
         embedded_postgres(empty / "file" / "under").__enter__()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from db import Media, Price, Product, StockLevel, Variant
@@ -72,12 +72,38 @@ async def shop(template: str) -> AsyncIterator[Shop]:
 
 # --- end: stands in for tests/conftest.py ------------------------------------------------------------------
 
-HEADER = (
-    "Handle,Title,Body (HTML),Vendor,Type,Tags,Published,Option1 Name,Option1 Value,Option2 Name,Option2 Value,"
-    "Option3 Name,Option3 Value,Variant SKU,Variant Grams,Variant Inventory Tracker,Variant Inventory Qty,"
-    "Variant Inventory Policy,Variant Price,Variant Compare At Price,Variant Requires Shipping,Variant Taxable,"
-    "Variant Barcode,Image Src,Image Position,Image Alt Text,Gift Card,Variant Image,Variant Weight Unit,Status"
-).split(",")
+HEADER = [
+    "Handle",
+    "Title",
+    "Body (HTML)",
+    "Vendor",
+    "Type",
+    "Tags",
+    "Published",
+    "Option1 Name",
+    "Option1 Value",
+    "Option2 Name",
+    "Option2 Value",
+    "Option3 Name",
+    "Option3 Value",
+    "Variant SKU",
+    "Variant Grams",
+    "Variant Inventory Tracker",
+    "Variant Inventory Qty",
+    "Variant Inventory Policy",
+    "Variant Price",
+    "Variant Compare At Price",
+    "Variant Requires Shipping",
+    "Variant Taxable",
+    "Variant Barcode",
+    "Image Src",
+    "Image Position",
+    "Image Alt Text",
+    "Gift Card",
+    "Variant Image",
+    "Variant Weight Unit",
+    "Status",
+]
 SHORT = {
     "size": "Option1 Value", "colour": "Option2 Value", "sku": "Variant SKU", "price": "Variant Price",
     "was": "Variant Compare At Price", "qty": "Variant Inventory Qty", "tracker": "Variant Inventory Tracker",
@@ -150,6 +176,10 @@ async def live(shop: Shop, handle: str = "shirt") -> dict[str, Any]:
 
 async def prices(shop: Shop) -> list[tuple[str, int, int | None]]:
     return [(p.currency, p.amount, p.compare_at) for p in await shop.read.all(select(Price).order_by(Price.id))]
+
+
+async def column(shop: Shop, sql: str) -> list[Any]:
+    return [row[0] for row in await shop.database.pool.fetch(sql)]
 
 
 def real(name: str) -> Path:
@@ -239,7 +269,7 @@ async def test_what_the_file_has_no_more_is_archived_and_comes_back_as_itself(sh
     first = await live(shop)
     await run(shop, write(tmp_path, shirt(), row(size="L"), name="less.csv"))
     assert {title: v.id for title, v in (await live(shop)).items()} == {"S": first["S"].id, "L": first["L"].id}
-    assert await shop.read.scalars(text("SELECT name FROM option_value ORDER BY rank")) == ["S", "L"]  # type: ignore[arg-type]
+    assert await column(shop, "SELECT name FROM option_value ORDER BY rank") == ["S", "L"]
     await run(shop, write(tmp_path, shirt(sku="S1"), row(size="M", sku="M1"), row(size="L", sku="L1")))
     await run(shop, write(tmp_path, shirt(sku="S1"), row(size="L", sku="L1")))
     middle = (await shop.read.all(select(Variant).where(Variant.sku == "M1")))[0]
@@ -311,3 +341,374 @@ async def test_columns_that_a_file_lacks_leave_what_there_is(shop: Shop, tmp_pat
     report = await run(shop, path)
     assert told(report) == [(2, "Option1 Name")]
     assert list(await live(shop)) == ["S"]
+
+
+# --- what is wrong, where, and what to do about it ---------------------------------------------------------
+
+TWO = {"Option2 Name": "Colour"}
+BAD_ROWS: dict[str, tuple[list[Cells], list[tuple[int, str]], str]] = {
+    "no price": ([shirt(price="")], [(2, "Variant Price")], "Write the variant's price, such as 12.50."),
+    "a comma for thousands": (
+        [shirt(price="1,234.50")],
+        [(2, "Variant Price")],
+        "Write a number of 0 or more such as 1250.00 instead of '1,234.50'.",
+    ),
+    "a decimal comma": ([shirt(price="12,5")], [(2, "Variant Price")], "such as 1250.00 instead of '12,5'."),
+    "a currency sign": ([shirt(price="€12")], [(2, "Variant Price")], "such as 1250.00 instead of '€12'."),
+    "a price below 0": ([shirt(price="-1")], [(2, "Variant Price")], "Write a number of 0 or more"),
+    "half cents": (
+        [shirt(was="1.999")],
+        [(2, "Variant Compare At Price")],
+        "EUR has 2 decimal places; 1.999 has more. Write a number such as 1250.00.",
+    ),
+    "an endless price": ([shirt(price="9" * 30)], [(2, "Variant Price")], "is more than can be stored"),
+    "half a piece": ([shirt(qty="1.5")], [(2, "Variant Inventory Qty")], "Write a whole number such as 25."),
+    "a quantity in words": ([shirt(qty="ten")], [(2, "Variant Inventory Qty")], "Write a whole number such as 25."),
+    "a policy of its own": (
+        [shirt(policy="maybe")],
+        [(2, "Variant Inventory Policy")],
+        "Write continue or deny or true or yes or false or no instead of 'maybe'.",
+    ),
+    "an unknown yes or no": (
+        [shirt(Published="si")],
+        [(2, "Published")],
+        "Write true or yes or false or no instead of 'si'.",
+    ),
+    "an unknown status": (
+        [shirt(Status="live")],
+        [(2, "Status")],
+        "Write active or draft or archived or unlisted instead of 'live'.",
+    ),
+    "a weight in words": ([shirt(grams="heavy")], [(2, "Variant Grams")], "Write the weight in grams, such as 250."),
+    "an unknown unit": ([shirt(unit="st")], [(2, "Variant Weight Unit")], "Write g or kg or oz or lb instead of 'st'."),
+    "a place in words": (
+        [shirt(image="https://e.example/1.jpg", place="first")],
+        [(2, "Image Position")],
+        "Write the image's place in the order, such as 1.",
+    ),
+    "no address of an image": (
+        [shirt(), image("shirt", "javascript:alert(1)")],
+        [(3, "Image Src")],
+        "Write the address of an image, such as https://example.com/a.jpg.",
+    ),
+    "no address of a variant's image": (
+        [shirt(), row(size="M", variant_image="1.jpg")],
+        [(3, "Variant Image")],
+        "Write the address of an image",
+    ),
+    "no handle": (
+        [shirt(), row("", size="M")],
+        [(3, "Handle")],
+        "Write the product's handle, the same in each of its rows.",
+    ),
+    "a handle that is no address": (
+        [shirt(Handle="a b")],
+        [(2, "Handle")],
+        "Write a handle of letters, digits and hyphens, such as blue-shirt.",
+    ),
+    "no title": ([shirt(Title=" ")], [(2, "Title")], "Write the product's title."),
+    "a value of an option without name": (
+        [shirt(), row(size="M", colour="Red")],
+        [(3, "Option2 Value")],
+        "Name this option in the product's first row, or leave it empty.",
+    ),
+    "no value for an option": (
+        [shirt(colour="Red", **TWO), row(size="M")],
+        [(3, "Option2 Value")],
+        "Write the variant's Colour.",
+    ),
+    "another name for an option": (
+        [shirt(), row(size="M", **{"Option1 Name": "Width"})],
+        [(3, "Option1 Name")],
+        "Write the same name as in the product's first row, or nothing.",
+    ),
+    "one name for two options": (
+        [shirt(**{"Option2 Name": "Size"}, colour="Red")],
+        [(2, "Option1 Name")],
+        "Give each option a name of its own.",
+    ),
+    "a variant twice": (
+        [shirt(), row(size="M"), row(size="S")],
+        [(4, "Option1 Value")],
+        "Another variant is S too: change or remove one.",
+    ),
+    "an SKU twice in a product": (
+        [shirt(sku="A"), row(size="M", sku="A")],
+        [(3, "Variant SKU")],
+        "Another variant has the SKU A too: give each its own.",
+    ),
+    "an SKU twice in the file": (
+        [row("mug", Title="Mug", sku="A"), shirt(sku="B"), row(size="M", sku="A")],
+        [(4, "Variant SKU")],
+        "The variant in line 2 has this SKU, too: give each its own.",
+    ),
+    "a gift card": (
+        [shirt(**{"Gift Card": "true"})],
+        [(2, "Gift Card")],
+        "Gift cards cannot be imported: take the product out of the file.",
+    ),
+    "rows apart": (
+        [shirt(), row("mug", Title="Mug"), row(size="M")],
+        [(4, "Handle")],
+        "Sort the file by this column: rows of the product stand further up, too.",
+    ),
+    "too many variants": (
+        [shirt(), *(row(size=f"S{i}") for i in range(2_000))],
+        [(2, "Handle")],
+        "A product has 1 to 2,000 variants: split it into several products.",
+    ),
+    "two wrong cells": (
+        [shirt(price="x"), row(size="M", qty="y")],
+        [(2, "Variant Price"), (3, "Variant Inventory Qty")],
+        "Write a number",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_ROWS)
+async def test_a_bad_row_is_reported_and_leaves_out_its_product_only(shop: Shop, tmp_path: Path, kind: str):
+    rows, places, message = BAD_ROWS[kind]
+    report = await run(shop, path := write(tmp_path, *rows, row("hat", Title="Hat")))
+    assert told(report) == places
+    assert message in report.problems[0].message
+    assert str(report.problems[0]).startswith(f"{path}:{places[0][0]}: {places[0][1]}: ")
+    others = {"mug"} if any(cells["Handle"] == "mug" for cells in rows) else set[str]()
+    assert {p.handle for p in await shop.read.all(select(Product))} == {"hat", *others}
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", ":1: The file is empty: export the products from Shopify again."),
+        (b"\r\n\r\n", ":1: The file is empty: export the products from Shopify again."),
+        (
+            b"Handle,Body\r\n",
+            ":1: Title, Variant Price: The columns Title, Variant Price are missing: add them, or export the products"
+            " again.",
+        ),
+        (b"Handle;Title;Price\r\n", ":1: Save the file with commas between the cells, not semicolons or tabs."),
+        (b"Handle,Title,Variant Price,title\n", ":1: title: This column is there twice: remove one."),
+        (
+            b"Handle,Title,Variant Price\nhat,Hat,1\ncap,M\xfctze,1\n",
+            ":3: Save the file as UTF-8 (in Excel: CSV UTF-8); the rest was not read.",
+        ),
+        (
+            "Handle,Title,Variant Price\nhat,Hat,1\n".encode("utf-16"),
+            ":1: Save the file as UTF-8 (in Excel: CSV UTF-8); the rest was not read.",
+        ),
+        (
+            b'Handle,Title,Variant Price\nhat,Hat,1\ncap,"Cap"py,1\n',
+            ":3: Check the quotes and line ends from here on (',' expected after '\"'); the rest was not read.",
+        ),
+        (
+            b'Handle,Title,Variant Price\nhat,Hat,1\ncap,"Cap,1\nmug,Mug,1\n',
+            ":3: Check the quotes and line ends from here on (unexpected end of data); the rest was not read.",
+        ),
+        (
+            b"Handle,Title,Variant Price\nhat,Hat,1,2\n",
+            ":2: The row has 4 cells, the header 3: put quotes around cells with commas or line breaks.",
+        ),
+        (
+            b"Handle,Title,Variant Price\nhat,Hat\n",
+            ":2: The row has 2 cells, the header 3: put quotes around cells with commas or line breaks.",
+        ),
+    ],
+)
+async def test_a_file_that_cannot_be_read_says_why_and_writes_nothing(
+    shop: Shop, tmp_path: Path, content: bytes, problem: str
+):
+    path = tmp_path / "products.csv"
+    path.write_bytes(content)
+    report = await run(shop, path)
+    assert [str(p) for p in report.problems] == [f"{path}{problem}"]
+    assert await shop.read.all(select(Product)) == []
+
+
+async def test_lines_are_those_of_the_file_also_after_cells_with_line_breaks(shop: Shop, tmp_path: Path):
+    path = write(tmp_path, shirt(body="<ul>\n<li>one</li>\n</ul>"), row(size="M", price="x"), row("hat", price="y"))
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\r\n", b"\n") + b"\n,,,\n")
+    assert [line for line, _ in told(await run(shop, path))] == [5, 6]
+
+
+# --- what the cells mean -----------------------------------------------------------------------------------
+
+
+async def test_cells_arrive_as_what_they_mean(shop: Shop, tmp_path: Path):
+    first = shirt(
+        Title="  Shirt ",
+        body='<p onclick="x()">Soft<script>alert(1)</script></p>',
+        Tags="b, a, ,b",
+        Published="FALSE",
+        sku="'00123",
+        grams="28.5",
+        unit="oz",
+        was="0",
+        image="https://e.example/2.jpg",
+        place="2",
+        **{"Image Alt Text": "Back", "Variant Barcode": "'0401", "Variant Taxable": "false"},
+    )
+    others = [
+        row(size="M", tracker="shopify", qty="-2", policy="continue", variant_image="https://e.example/m.jpg"),
+        image("shirt", "https://e.example/1.jpg", place="1"),
+    ]
+    report = await run(shop, write(tmp_path, first, *others))
+    assert report.notes == ["Quantities below 0 (sold before they came in) are taken as 0."]
+    (product,) = await shop.read.all(select(Product))
+    assert (product.title, product.description, product.tags) == ("Shirt", "<p>Soft</p>", ["b", "a"])
+    assert product.status == "draft"
+    pictures = await shop.read.all(select(Media).order_by(Media.rank))
+    assert [(m.url[-5], m.alt) for m in pictures] == [("1", ""), ("2", "Back"), ("m", "")]
+    small, medium = (await live(shop)).values()
+    assert (small.sku, small.barcode, small.weight_grams, small.weight_unit) == ("00123", "0401", 29, "oz")
+    assert (small.manage_stock, small.allow_backorder, small.taxable, small.media_id) == (False, False, False, None)
+    assert (medium.manage_stock, medium.allow_backorder, medium.taxable) == (True, True, True)
+    assert medium.media_id == pictures[2].id
+    assert sorted(await prices(shop)) == [("EUR", 1000, None), ("EUR", 1000, None)]
+    (level,) = await shop.read.all(select(StockLevel))
+    assert (level.on_hand, level.backorder_limit) == (0, 1_000_000_000)
+
+
+async def test_a_product_without_options_has_the_default_one(shop: Shop, tmp_path: Path):
+    named = row("mug", Title="Mug", size="Default Title", **{"Option1 Name": "Title"})
+    await run(shop, write(tmp_path, row("hat", Title="Hat"), named))
+    assert [list(await live(shop, handle)) for handle in ("hat", "mug")] == [["Default Title"], ["Default Title"]]
+    assert await column(shop, "SELECT name FROM product_option") == ["Title", "Title"]
+
+
+async def test_the_newest_headers_of_shopify_mean_the_same(shop: Shop, tmp_path: Path):
+    path = tmp_path / "new.csv"
+    path.write_text(
+        "Title,URL handle,Description,Published on online store,Status,SKU,Option1 name,Option1 value,"
+        "Option1 Linked To,Price,Compare-at price,Charge tax,Inventory tracker,Inventory quantity,"
+        "Continue selling when out of stock,Weight value (grams),Requires shipping,Product image URL,Product category\n"
+        "Shirt,shirt,Soft,TRUE,Active,A,Size,S,product.metafields.shopify.size,10,12,FALSE,shopify,4,DENY,80,TRUE,"
+        "https://e.example/1.jpg,Apparel\n"
+    )
+    report = await run(shop, path)
+    assert (counts(report), report.problems) == ((1, 0, 0), [])
+    assert report.notes == ["Columns that are not imported: Option1 Linked To, Product category."]
+    small = (await live(shop))["S"]
+    assert (small.sku, small.taxable, small.weight_grams, small.manage_stock) == ("A", False, 80, True)
+    assert await prices(shop) == [("EUR", 1000, 1200)]
+    assert (await shop.read.all(select(StockLevel)))[0].on_hand == 4
+    assert (await shop.read.all(select(Product)))[0].status == "published"
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "minor"), [("JPY", "1200", 1200), ("JPY", "1200.00", 1200), ("KWD", "1.234", 1234)]
+)
+async def test_prices_have_the_decimal_places_of_their_currency(
+    shop: Shop, tmp_path: Path, currency: str, price: str, minor: int
+):
+    await run(shop, write(tmp_path, shirt(price=price)), currency=currency)
+    assert await prices(shop) == [(currency, minor, None)]
+
+
+async def test_a_currency_without_decimals_refuses_them(shop: Shop, tmp_path: Path):
+    report = await run(shop, write(tmp_path, shirt(price="12.50")), currency="JPY")
+    assert told(report) == [(2, "Variant Price")]
+    message = "JPY has 0 decimal places; 12.50 has more. Write a number such as 1250."
+    assert report.problems[0].message == message
+
+
+async def add_regions(shop: Shop) -> None:
+    async with shop.tx() as tx:
+        await upsert_region(tx, RegionDraft("eu", "Europe", "EUR", tax_inclusive=True, countries=("DE", "FR")))
+        await upsert_region(tx, RegionDraft("jp", "Japan", "JPY", tax_inclusive=True, countries=("JP",)))
+
+
+async def test_prices_of_a_market_belong_to_the_region_of_its_name(shop: Shop, tmp_path: Path):
+    await add_regions(shop)
+    extra = ("Price / Japan", "Compare At Price / Japan", "Included / Japan", "Price / Mars")
+    cells = {"Price / Japan": "1500", "Compare At Price / Japan": "1800", "Price / Mars": "7"}
+    report = await run(shop, write(tmp_path, shirt(**cells), extra=extra))
+    assert report.notes == [
+        "There is no region named Mars: its prices are not imported.",
+        "Columns that are not imported: Included / ….",
+    ]
+    assert sorted(await prices(shop)) == [("EUR", 1000, None), ("JPY", 1500, 1800)]
+    (price,) = await shop.read.all(select(Price).where(Price.region_id.is_not(None)))
+    assert price.currency == "JPY"
+    assert counts(await run(shop, write(tmp_path, shirt(), extra=extra))) == (0, 1, 0)
+    assert await prices(shop) == [("EUR", 1000, None)]
+
+
+async def test_a_region_takes_the_prices_in_its_own_currency_only(shop: Shop, tmp_path: Path):
+    await add_regions(shop)
+    path = write(tmp_path, shirt())
+    with pytest.raises(ValidationFailed, match=r"The region jp sells in JPY, not in EUR\."):
+        await run(shop, path, region_code="jp")
+    with pytest.raises(ValidationFailed, match=r"There is no region 'us'; there are: eu, jp\."):
+        await run(shop, path, region_code="us")
+    with pytest.raises(ValidationFailed, match=r"There is no stock location 'moon'\."):
+        await run(shop, path, location_code="moon")
+    with pytest.raises(ValidationFailed, match="'EURO' is not a currency"):
+        await run(shop, path, currency="EURO")
+    assert await shop.read.all(select(Product)) == []
+    await run(shop, path, region_code="eu")
+    (price,) = await shop.read.all(select(Price))
+    assert await column(shop, "SELECT code FROM region JOIN price ON region.id = region_id") == ["eu"]
+    assert (price.currency, price.amount) == ("EUR", 1000)
+
+
+# --- stock -------------------------------------------------------------------------------------------------
+
+
+async def test_a_count_is_a_movement_and_the_same_count_is_none(shop: Shop, tmp_path: Path):
+    for quantity in ("5", "5", "2"):
+        await run(shop, write(tmp_path, shirt(tracker="shopify", qty=quantity), row(size="M", qty="9")))
+    (level,) = await shop.read.all(select(StockLevel))
+    assert level.on_hand == 2
+    assert await column(shop, "SELECT delta FROM stock_movement ORDER BY id") == [5, -3]
+    assert await column(shop, "SELECT code FROM stock_location") == ["main"]
+
+
+async def test_a_count_below_what_is_promised_is_written_and_announced(shop: Shop, tmp_path: Path):
+    await run(shop, write(tmp_path, shirt(tracker="shopify", qty="5")))
+    await shop.database.pool.execute("UPDATE stock_level SET reserved = 1, allocated = 3")
+    await run(shop, write(tmp_path, shirt(tracker="shopify", qty="1")))
+    (level,) = await shop.read.all(select(StockLevel))
+    assert (level.on_hand, level.shortage) == (1, 3)
+    assert await column(shop, "SELECT name FROM event") == ["StockShort"]
+    await run(shop, write(tmp_path, shirt(tracker="shopify", qty="9")))
+    (level,) = await shop.read.all(select(StockLevel))
+    assert (level.on_hand, level.shortage) == (9, 0)
+
+
+# --- the demo ----------------------------------------------------------------------------------------------
+
+
+async def test_the_demo_is_loaded_once(shop: Shop):
+    assert await load_demo(shop, ROOT / "demo", str.upper)
+    tables = [
+        "region",
+        "region_country",
+        "category",
+        "product",
+        "variant",
+        "price",
+        "stock_level",
+        "customer",
+        "staff",
+        "staff_role",
+    ]
+    found = {t: await shop.database.pool.fetchval(f"SELECT count(*) FROM {t}") for t in tables}
+    assert list(found.values()) == [3, 29, 18, 44, 367, 1101, 540, 1, 1, 1]
+    sold = await shop.database.pool.fetch("SELECT sum(on_hand) AS n FROM stock_level GROUP BY location_id ORDER BY 1")
+    assert [row.n for row in sold] == [73_038, 288_507]
+    before = await everything(shop.database)
+    assert not await load_demo(shop, ROOT / "demo", str.upper)
+    assert await changed_tables(shop.database, before) == set()
+
+
+async def test_a_demo_that_was_killed_on_the_way_is_completed(shop: Shop):
+    def killed(_password: str) -> str:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        await load_demo(shop, ROOT / "demo", killed)
+    before = await everything(shop.database)
+    assert await load_demo(shop, ROOT / "demo", str.upper)
+    assert await changed_tables(shop.database, before) == {"customer", "role", "staff", "staff_role"}
+    (staff,) = await shop.database.pool.fetch("SELECT email, password_hash FROM staff")
+    assert (staff.email, staff.password_hash) == ("staff@counterfoil.example", "DEMO-STAFF-2026")

@@ -4,31 +4,35 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+
+# --- to go when tests/conftest.py has it ------------------------------------------------------------------------
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterator,
+)
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import psycopg
 import pytest
+import sqlalchemy
 
+from db import Base
 from db.connection import Database, connect
 from domain.durable import Reaction, Step, by_event
 from domain.event import announce
 from domain.processes.shop import Shop
 from server import takeover
-from server.worker import Sweep, run_worker
+from server.worker import (
+    Sweep,
+    migrate_dbos,
+    run_worker,
+)
 from tests.slow_worker import Happened, slow_reactions
-
-# --- to go when tests/conftest.py has it ------------------------------------------------------------------------
-
-from collections.abc import Iterator  # noqa: E402
-
-import psycopg  # noqa: E402
-import sqlalchemy  # noqa: E402
-
-from db import Base  # noqa: E402
-from server.worker import migrate_dbos  # noqa: E402
 
 
 @pytest.fixture
@@ -241,18 +245,17 @@ async def test_the_sweep_is_called_every_second_and_survives_its_failures(databa
 async def test_a_worker_survives_the_loss_of_all_its_connections(database_url: str) -> None:
     diary = Diary()
     reaction = Reaction("survive", Happened, (Step(diary("wait", takes=1)), Step(diary("go"))))
-    async with database_at(database_url, reaction) as database:
-        async with working(database_url, database, reaction):
-            await announced(database)
-            await until(lambda: diary.names == ["wait"])
-            owner = "SELECT DISTINCT executor_id FROM dbos.workflow_status"
-            before = await database.pool.fetchval(owner)
-            await _end_all_other_sessions(database)
-            await until(ended(database, "survive"))
-            await announced(database)
-            await until(lambda: diary.names.count("go") == 2)
-            assert await database.pool.fetch(owner) == [(before,)]
-            assert await _locks_held(database) == 1
+    async with database_at(database_url, reaction) as database, working(database_url, database, reaction):
+        await announced(database)
+        await until(lambda: diary.names == ["wait"])
+        owner = "SELECT DISTINCT executor_id FROM dbos.workflow_status"
+        before = await database.pool.fetchval(owner)
+        await _end_all_other_sessions(database)
+        await until(ended(database, "survive"))
+        await announced(database)
+        await until(lambda: diary.names.count("go") == 2)
+        assert await database.pool.fetch(owner) == [(before,)]
+        assert await _locks_held(database) == 1
     assert diary.names == ["wait", "go"] * 2
 
 
@@ -271,19 +274,18 @@ async def test_a_worker_without_its_lock_takes_no_more_work_under_that_name(
         return await reach(presence)
 
     monkeypatch.setattr(takeover.Presence, "_connect", maybe)
-    async with database_at(database_url, reaction) as database:
-        async with working(database_url, database, reaction):
-            await announced(database)
-            await until(lambda: len(diary.names) == 1)
-            unreachable.set()
-            await _end_all_other_sessions(database)
-            await asyncio.sleep(3)
-            await announced(database)
-            await asyncio.sleep(1)
-            assert len(diary.names) == 1
-            unreachable.clear()
-            await until(lambda: len(diary.names) == 2)
-            owners = await database.pool.fetch("SELECT DISTINCT executor_id FROM dbos.workflow_status")
+    async with database_at(database_url, reaction) as database, working(database_url, database, reaction):
+        await announced(database)
+        await until(lambda: len(diary.names) == 1)
+        unreachable.set()
+        await _end_all_other_sessions(database)
+        await asyncio.sleep(3)
+        await announced(database)
+        await asyncio.sleep(1)
+        assert len(diary.names) == 1
+        unreachable.clear()
+        await until(lambda: len(diary.names) == 2)
+        owners = await database.pool.fetch("SELECT DISTINCT executor_id FROM dbos.workflow_status")
     assert len(owners) == 2
 
 

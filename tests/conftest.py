@@ -1,0 +1,88 @@
+"""A real PostgreSQL for every test: embedded, or the one of TEST_DATABASE_URL. Each test has a database of its own."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import psycopg
+import pytest
+import pytest_asyncio
+import sqlalchemy
+
+from db.connection import connect
+from domain.durable import by_event
+from domain.processes.shop import Shop
+from domain.reactions import REACTIONS
+from plugins.manual_payment import ManualPayment
+from server.embedded import embedded_postgres
+from server.migrate import migrate
+from tests.api import Api, Server, running_app, running_server
+
+TEMPLATE = "counterfoil_template"
+
+
+def named(server: str, database: str) -> str:
+    return sqlalchemy.make_url(server).set(database=database).render_as_string(hide_password=False)
+
+
+def execute(server: str, statement: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """The address of a server on which databases can be made."""
+    given = os.environ.get("TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    directory = Path(tempfile.mkdtemp(prefix="cf", dir="/tmp"))
+    try:
+        with embedded_postgres(directory, durable=False) as url:
+            yield url
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def template(postgres: str) -> Iterator[str]:
+    """A migrated database that the others are copied from."""
+    name = f"{TEMPLATE}_{uuid4().hex[:8]}"
+    execute(postgres, f"CREATE DATABASE {name}")
+    migrate(named(postgres, name))
+    yield name
+    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(postgres: str, template: str) -> Iterator[str]:
+    name = f"counterfoil_test_{uuid4().hex[:12]}"
+    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
+    yield named(postgres, name)
+    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture
+async def shop(database_url: str) -> AsyncIterator[Shop]:
+    """The shop without GraphQL, as domain functions see it."""
+    database = await connect(database_url, reactions=by_event(REACTIONS))
+    yield Shop(database, {"manual": ManualPayment()})
+    await database.close()
+
+
+@pytest_asyncio.fixture
+async def api(database_url: str) -> AsyncIterator[Api]:
+    """The whole application in this process, over the same database as `shop`."""
+    async with running_app(database_url) as running:
+        yield running
+
+
+@pytest.fixture
+def start_server(database_url: str) -> Iterator[Callable[..., Server]]:
+    """Starts real server processes over the same database; they are ended with the test."""
+    with running_server(database_url) as start:
+        yield start

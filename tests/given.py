@@ -1,0 +1,152 @@
+"""What tests begin with: regions, products, stock, people, carts."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import insert, update
+
+from db import Customer, Product, Role
+from db.catalog import ProductStatus
+from db.connection import new_id
+from domain.catalog import upsert_products
+from domain.customer import create_staff
+from domain.price import PriceDraft, set_prices
+from domain.processes.shop import Shop
+from domain.product import ProductDraft, VariantDraft
+from domain.region import LocationDraft, RegionDraft, upsert_location, upsert_region
+from domain.stock import StockCount, set_counts
+from resolvers import ids
+from server.tokens import Argon2Passwords
+from tests.api import Api
+
+ADDRESS = {"lastName": "Baker", "address1": "Keizersgracht 1", "city": "Amsterdam", "country": "NL"}
+PASSWORD = "correct horse battery"
+PASSWORD_HASH = Argon2Passwords.hash(PASSWORD)
+EUROPE = RegionDraft("eu", "Europe", "EUR", True, ("NL", "DE"), {"VAT": Decimal("0.21")}, True)
+AMERICA = RegionDraft("us", "United States", "USD", False, ("US",), {"Sales tax": Decimal("0.0825")})
+JAPAN = RegionDraft("jp", "Japan", "JPY", True, ("JP",), {"Consumption tax": Decimal("0.10")})
+BRIEF = {
+    "type": "object",
+    "properties": {"print_text": {"type": "string", "maxLength": 80}},
+    "required": ["print_text"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True)
+class Sold:
+    """A product with its variants, ids as clients see them."""
+
+    product: str
+    variants: tuple[str, ...]
+    keys: tuple[UUID, ...]
+
+    @property
+    def variant(self) -> str:
+        return self.variants[0]
+
+
+async def regions(shop: Shop) -> None:
+    async with shop.tx() as tx:
+        for draft in (EUROPE, AMERICA, JAPAN):
+            await upsert_region(tx, draft)
+
+
+async def product(
+    shop: Shop,
+    handle: str = "paper-cup",
+    *,
+    options: dict[str, tuple[str, ...]] | None = None,
+    stock: int | None = 1000,
+    prices: dict[str, int] | None = None,
+    **columns: Any,
+) -> Sold:
+    """A published product with a variant per value of its one option; `stock` None: not counted.
+
+    `columns` are columns of the product, for example `brief_schema`.
+    """
+    option, values = next(iter((options or {"Title": ("Default Title",)}).items()))
+    variants = tuple(
+        VariantDraft(values=(value,), sku=f"{handle}-{i}".upper(), manage_stock=stock is not None)
+        for i, value in enumerate(values, 1)
+    )
+    title = handle.replace("-", " ").title()
+    status = ProductStatus.PUBLISHED
+    draft = ProductDraft(handle=handle, title=title, status=status, options=(option,), variants=variants)
+    async with shop.tx() as tx:
+        (made,) = await upsert_products(tx, [draft])
+        if columns:
+            await tx.run(update(Product).where(Product.id == made.product_id).values(**columns))
+        await set_prices(
+            tx,
+            (
+                PriceDraft(variant, currency, amount)
+                for variant in made.variant_ids
+                for currency, amount in (prices or {"EUR": 1000, "USD": 1100, "JPY": 1500}).items()
+            ),
+        )
+        if stock is not None:
+            place = await upsert_location(tx, LocationDraft("main", "Main"))
+            await set_counts(tx, (StockCount(variant, place, stock) for variant in made.variant_ids))
+    return Sold(
+        ids.encode("Product", made.product_id),
+        tuple(ids.encode("Variant", variant) for variant in made.variant_ids),
+        made.variant_ids,
+    )
+
+
+async def customer(shop: Shop, email: str = "sam@shop.example") -> UUID:
+    customer_id = new_id()
+    async with shop.tx() as tx:
+        await tx.run(insert(Customer).values(id=customer_id, email=email, password_hash=PASSWORD_HASH))
+    return customer_id
+
+
+async def staff(shop: Shop, *permissions: str, email: str = "toni@shop.example") -> UUID:
+    role = f"role of {email}"
+    async with shop.tx() as tx:
+        await tx.insert(Role, [{"id": new_id(), "name": role, "permissions": list(permissions)}])
+        return await create_staff(tx, email, "Toni", PASSWORD_HASH, [role])
+
+
+async def signed_in(api: Api, email: str, *, as_staff: bool = False) -> Api:
+    mutation = "staffSignIn" if as_staff else "customerSignIn"
+    payload = await api.done(mutation, {"email": email, "password": PASSWORD}, "accessToken")
+    return api.signed_in(payload["accessToken"])
+
+
+@dataclass(frozen=True)
+class Cart:
+    id: str
+    token: str
+    total: dict[str, str]
+
+    @property
+    def key(self) -> dict[str, str]:
+        return {"cartId": self.id, "token": self.token}
+
+    def completion(self, key: str = "key-1") -> dict[str, Any]:
+        return {**self.key, "expectedTotal": self.total, "idempotencyKey": key}
+
+
+TOTAL = "totals { total { gross { amount currency } } }"
+
+
+async def cart(api: Api, *lines: dict[str, Any], email: str = "sam@shop.example") -> Cart:
+    """A cart that lacks nothing."""
+    made = await api.done("cartCreate", {"lines": list(lines), "email": email}, f"token cart {{ id {TOTAL} }}")
+    key = {"cartId": made["cart"]["id"], "token": made["token"]}
+    await api.done("cartSetAddresses", {**key, "shippingAddress": ADDRESS}, "cart { id }")
+    return Cart(made["cart"]["id"], made["token"], made["cart"]["totals"]["total"]["gross"])
+
+
+ORDER = "accessToken order { id number status total { gross { amount currency } } tickets { id } } cart { status }"
+
+
+async def order(api: Api, *lines: dict[str, Any], email: str = "sam@shop.example") -> dict[str, Any]:
+    """A placed order with its `accessToken`."""
+    made = await cart(api, *lines, email=email)
+    payload = await api.done("cartComplete", made.completion(), ORDER)
+    return {**payload["order"], "accessToken": payload["accessToken"]}
