@@ -7,7 +7,7 @@ loaded by a batch (`loads`) or asked for with arguments (`asks`). A root field i
 
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from enum import Enum
 from typing import Annotated, Any, Final, TypeVar, cast
 
@@ -224,7 +224,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in cast("list[Any]", value)]
     if isinstance(value, Enum) and not isinstance(value, str):
         return value.value
-    if hasattr(cast(Any, value), "__strawberry_definition__"):
+    if is_dataclass(value):
         for name, part in vars(value).items():
             setattr(value, name, _plain(part))
     return value

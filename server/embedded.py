@@ -71,11 +71,12 @@ def _checked(directory: Path) -> Path:
         raise EmbeddedPostgresError(f"{directory} does not suit a unix socket: {advice}.")
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        _is_free(directory / "gate.lock")  # which creates it, or fails in another user's directory
+        for name in ("users", "gate", "keeper", "server"):
+            # Nowhere else: a keeper that ends must not recreate them in a directory that is being deleted.
+            os.close(os.open(directory / f"{name}.lock", os.O_RDWR | os.O_CREAT, 0o600))
         version = directory / "data" / "PG_VERSION"
         if version.exists() and (major := version.read_text().strip()) != MAJOR:
-            advice = "choose another directory, or move the data by pg_dump"
-            raise EmbeddedPostgresError(f"{directory} is of PostgreSQL {major}, not {MAJOR}: {advice}.")
+            raise EmbeddedPostgresError(f"{directory} is of PostgreSQL {major}, not {MAJOR}: choose another.")
         return directory
     except OSError as error:
         advice = "choose a local directory that you may write"
@@ -94,7 +95,7 @@ def _locked(path: Path, mode: int) -> Generator[int | None]:
     meanwhile. The end closes it and does not unlock it, as a child that inherited it goes on holding it.
     """
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        file = os.open(path, os.O_RDWR)
         locked = False
         try:
             with suppress(BlockingIOError):
@@ -152,12 +153,11 @@ def _postmaster(directory: Path, *, ready: bool = False) -> psutil.Process | Non
     The pid file may be left from a crash or come with a copy, its pid be anybody's by now. The command line
     decides and not the working directory, which root in a container (no CAP_SYS_PTRACE) may not read.
     """
-    data = directory / "data"
     try:
-        lines = (data / "postmaster.pid").read_text().split("\n")
+        lines = (directory / "data" / "postmaster.pid").read_text().split("\n")
         process = psutil.Process(int(lines[0]))
         command = process.cmdline()
-        ours = command[1:3] == ["-D", str(data)] and Path(command[0]).name == "postgres"
+        ours = command[1:3] == ["-D", str(directory / "data")] and Path(command[0]).name == "postgres"
         return process if ours and (not ready or lines[7].strip() == "ready") else None
     except (OSError, ValueError, IndexError, psutil.Error):
         return None
@@ -192,7 +192,7 @@ def _keep(directory: Path, gate: int, durable: bool) -> None:
         with suppress(BrokenPipeError):
             os.write(sys.stdout.fileno(), answer.encode())
         os.dup2(sys.stdin.fileno(), sys.stdout.fileno())
-        with _locked(directory / "users.lock", EXCLUSIVE):
+        with suppress(FileNotFoundError), _locked(directory / "users.lock", EXCLUSIVE):
             _stop(directory)
 
 

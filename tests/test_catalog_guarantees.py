@@ -24,13 +24,11 @@ from sqlalchemy import select
 
 from db import Product, Variant
 from db.connection import Tx, new_id
-from domain.catalog import Outcome, upsert_products
+from domain.catalog import Outcome, Upserted, upsert_products
 from domain.processes.shop import Shop
 from domain.product import MediaDraft, ProductDraft, VariantDraft
 from domain.refusal import ValidationFailed, refusals_of
-from tests.test_shopify_import import changed_tables, everything, postgres, shop, template
-
-__all__ = ["postgres", "shop", "template"]
+from tests.test_shopify_import import changed_tables, everything
 
 
 def shirt(**changes: Any) -> ProductDraft:
@@ -46,6 +44,11 @@ def shirt(**changes: Any) -> ProductDraft:
 
 
 HAT = ProductDraft(handle="hat", title="Hat", options=("Size",), variants=(VariantDraft(values=("S",), sku="HAT"),))
+
+
+async def write(shop: Shop, *drafts: ProductDraft) -> list[Upserted]:
+    async with shop.tx() as tx:
+        return await upsert_products(tx, drafts)
 
 
 class Rows:
@@ -85,8 +88,7 @@ class Rows:
 
 @pytest.fixture
 async def rows(shop: Shop) -> AsyncIterator[Rows]:
-    async with shop.tx() as tx:
-        first, second = await upsert_products(tx, [shirt(), HAT])
+    first, second = await write(shop, shirt(), HAT)
     found = await shop.database.pool.fetch(
         """
         SELECT p.handle || '_' || lower(o.name) AS name, o.id FROM product_option o JOIN product p ON p.id = product_id
@@ -275,8 +277,8 @@ async def test_of_two_connections_that_cannot_both_be_right_one_is_refused(rows:
 
     async def side(statements: list[str]) -> None:
         async with rows.shop.tx() as tx:
-            await rows.within(tx, *statements)
-            await asyncio.sleep(0.2)  # Long enough for the other one to have written too.
+            await rows.within(tx, *statements, "SET CONSTRAINTS ALL IMMEDIATE")
+            await asyncio.sleep(0.2)  # Long enough for the other one to have written and been checked, too.
 
     results = await asyncio.gather(*map(side, sides), return_exceptions=True)
     assert sorted(isinstance(result, PostgresError) for result in results) == [False, True]
@@ -314,10 +316,9 @@ def test_a_draft_that_makes_no_sense_cannot_be_made(changes: dict[str, Any], pat
 async def test_everything_wrong_with_the_skus_of_a_batch_is_told_at_once(rows: Rows):
     cap = ProductDraft(handle="cap", title="Cap", variants=(VariantDraft(sku="NEW"),))
     before = await everything(rows.shop.database)
+    mug = ProductDraft(handle="mug", title="Mug", variants=(VariantDraft(sku="HAT"),))
     with pytest.raises(ExceptionGroup) as refused:
-        async with rows.shop.tx() as tx:
-            taken = replace(cap, variants=(VariantDraft(sku="HAT"),))
-            await upsert_products(tx, [cap, replace(cap, handle="cup"), replace(taken, handle="mug"), cap])
+        await write(rows.shop, cap, replace(cap, handle="cup"), mug, replace(cap, variants=(VariantDraft(),)))
     assert [(r.path, r.message) for r in refusals_of(refused.value)] == [
         (("1", "variants", "0", "sku"), "The SKU NEW is in use by cap: give this variant its own."),
         (("2", "variants", "0", "sku"), "The SKU HAT is in use by hat: give this variant its own."),
@@ -328,8 +329,7 @@ async def test_everything_wrong_with_the_skus_of_a_batch_is_told_at_once(rows: R
 
 async def test_two_products_can_change_skus(rows: Rows):
     swapped = shirt(variants=(VariantDraft(values=("S", "Red"), sku="HAT"),))
-    async with rows.shop.tx() as tx:
-        await upsert_products(tx, [swapped, replace(HAT, variants=(VariantDraft(values=("S",), sku="S-RED"),))])
+    await write(rows.shop, swapped, replace(HAT, variants=(VariantDraft(values=("S",), sku="S-RED"),)))
     skus = await rows.shop.database.pool.fetch("SELECT id, sku FROM variant WHERE archived_at IS NULL ORDER BY sku")
     assert [(row.id, row.sku) for row in skus] == [
         (rows.ids["s_red"], "HAT"),
@@ -338,18 +338,14 @@ async def test_two_products_can_change_skus(rows: Rows):
 
 
 async def test_the_number_of_statements_does_not_depend_on_the_number_of_products(shop: Shop):
-    async def statements(count: int, vendor: str) -> int:
-        drafts = [
-            shirt(handle=f"shirt-{i}", vendor=vendor, variants=(VariantDraft(values=("S", "Red")),))
-            for i in range(count)
-        ]
+    async def statements(name: str, count: int) -> int:
+        drafts = [shirt(handle=f"{name}-{i}", variants=(VariantDraft(values=("S", "Red")),)) for i in range(count)]
         before = shop.database.statements
-        async with shop.tx() as tx:
-            await upsert_products(tx, drafts)
+        await write(shop, *drafts)
         return shop.database.statements - before
 
-    assert [await statements(1, "Acme"), await statements(50, "Bolt")] == [13, 14]
-    assert await statements(50, "Bolt") == 8
+    assert [await statements("shirt", 1), await statements("coat", 50)] == [12, 12]
+    assert [await statements("shirt", 1), await statements("coat", 50)] == [7, 7]
 
 
 @pytest.mark.parametrize("keep", [frozenset[str](), frozenset({"media_id", "media", "sku", "vendor"})])
@@ -361,8 +357,7 @@ async def test_media_that_a_draft_does_not_have_go_unless_they_are_kept(shop: Sh
         shirt(media=(two,), variants=(VariantDraft(values=("S", "Red")),), keep=keep),
     ]
     for draft in drafts:
-        async with shop.tx() as tx:
-            (result,) = await upsert_products(tx, [draft])
+        await write(shop, draft)
     found = await shop.database.pool.fetch("SELECT right(url, 1) AS n, rank FROM media ORDER BY rank")
     (variant,) = await shop.read.all(select(Variant))
     (product,) = await shop.read.all(select(Product))
@@ -376,8 +371,7 @@ async def test_media_that_a_draft_does_not_have_go_unless_they_are_kept(shop: Sh
         )
     else:
         assert (pairs, variant.sku, variant.media_id, product.vendor) == ([("2", 1)], None, None, "")
-    async with shop.tx() as tx:
-        assert (await upsert_products(tx, drafts[1:]))[0].outcome == Outcome.UNCHANGED
+    assert (await write(shop, drafts[1]))[0].outcome == Outcome.UNCHANGED
 
 
 NAMES = ("Size", "Colour", "Length")
@@ -398,8 +392,7 @@ def products(draw: st.DrawFn) -> ProductDraft:
 @given(drafts=st.lists(products(), min_size=2, max_size=5))
 async def test_whatever_a_product_becomes_it_is_what_its_draft_says(rows: Rows, drafts: list[ProductDraft]):
     for draft in drafts:
-        async with rows.shop.tx() as tx:
-            (result,) = await upsert_products(tx, [draft])
+        (result,) = await write(rows.shop, draft)
         assert await rows.healthy()
         live = await rows.shop.read.all(
             select(Variant)
@@ -419,6 +412,5 @@ async def test_whatever_a_product_becomes_it_is_what_its_draft_says(rows: Rows, 
             (option, list(dict.fromkeys(v.values[i] for v in draft.variants))) for i, option in enumerate(draft.options)
         ]
         before = await everything(rows.shop.database)
-        async with rows.shop.tx() as tx:
-            assert (await upsert_products(tx, [draft]))[0].outcome == Outcome.UNCHANGED
+        assert (await write(rows.shop, draft))[0].outcome == Outcome.UNCHANGED
         assert await changed_tables(rows.shop.database, before) == set()

@@ -94,8 +94,7 @@ def keepers(directory: Path) -> list[psutil.Process]:
 
 
 def postmaster(directory: Path) -> psutil.Process:
-    (found,) = [process for process, words in running(directory).items() if words[0].endswith("/postgres")]
-    return found
+    return psutil.Process(int((directory / "data" / "postmaster.pid").read_text().split()[0]))
 
 
 def is_gone(directory: Path, seconds: float = 5) -> bool:
@@ -110,7 +109,10 @@ def is_gone(directory: Path, seconds: float = 5) -> bool:
 
 def is_down(directory: Path) -> bool:
     """Whether every process of PostgreSQL is gone already."""
-    with (directory / "server.lock").open("ab") as file:
+    lock = directory / "server.lock"
+    if not lock.exists():
+        return True
+    with lock.open() as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -134,36 +136,45 @@ def kill(processes: Iterable[psutil.Process]) -> None:
             process.kill()
 
 
+def copy(source: Path, target: Path) -> None:
+    target.mkdir(exist_ok=True)
+    subprocess.run(["cp", "-a", f"{source}/.", target], check=True)
+
+
+def kill_all(directory: Path) -> None:
+    kill(running(directory))
+    for user in started:
+        if user.directory == directory:
+            user.process.communicate(timeout=60)
+    assert is_gone(directory)
+
+
 @contextmanager
 def scratch() -> Generator[Path]:
     directory = Path(tempfile.mkdtemp(prefix="cf", dir="/tmp")).resolve()
     try:
         yield directory
     finally:
-        kill(running(directory))
-        for user in started:
-            if user.directory == directory:
-                user.process.communicate(timeout=60)
-        assert is_gone(directory)
+        kill_all(directory)
         shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="module")
-def template() -> Iterator[Path]:
-    """A directory with an empty table `note`, made once."""
+def shop() -> Iterator[Path]:
     with scratch() as directory:
-        user = User(directory).ready()
-        execute(user.url, "CREATE TABLE note (id int PRIMARY KEY)")
-        user.leave()
-        assert is_gone(directory)
+        with embedded_postgres(directory) as url:
+            execute(url, "CREATE TABLE note (id int PRIMARY KEY)")
         yield directory
 
 
 @pytest.fixture
-def place(template: Path) -> Iterator[Path]:
-    with scratch() as directory:
-        subprocess.run(["cp", "-a", f"{template}/.", directory], check=True)
-        yield directory
+def place(shop: Path) -> Iterator[Path]:
+    """A directory that other tests have used before, with an empty table `note`; nothing runs."""
+    with embedded_postgres(shop) as url:
+        execute(url, "TRUNCATE note")
+    assert is_gone(shop)
+    yield shop
+    kill_all(shop)
 
 
 @pytest.fixture
@@ -339,46 +350,58 @@ def test_a_keeper_survives_signals_until_it_has_stopped_postgres(place: Path) ->
 def test_a_stale_pid_file_of_an_unrelated_process_is_not_signalled(place: Path) -> None:
     data = place / "data"
     execute(User(place).ready().url, "INSERT INTO note VALUES (1)")
-    with scratch() as copy, subprocess.Popen(["sleep", "60"]) as bystander:
+    with scratch() as other, subprocess.Popen(["sleep", "60"]) as bystander:
         # As after a power cut: there was no shutdown, and the pids belong to others now.
-        subprocess.run(["cp", "-a", f"{place}/.", copy], check=True)
+        copy(place, other)
         for name in ("postmaster.pid", ".s.PGSQL.5432.lock"):
             _, *lines = (data / name).read_text().splitlines()
-            (copy / "data" / name).write_text("\n".join([str(bystander.pid), *lines, ""]))
-        user = User(copy).ready()
+            (other / "data" / name).write_text("\n".join([str(bystander.pid), *lines, ""]))
+        user = User(other).ready()
         assert notes(user.url) == [1]
         user.leave()
-        assert is_gone(copy, 1)
+        assert is_gone(other, 1)
         assert bystander.poll() is None
         bystander.kill()
 
 
 def test_a_copy_of_a_running_directory_leaves_the_original_alone(place: Path) -> None:
     user = User(place).ready()
-    with scratch() as copy:
-        subprocess.run(["cp", "-a", f"{place}/.", copy], check=True)
-        other = User(copy).ready()
-        execute(other.url, "INSERT INTO note VALUES (1)")
-        other.leave()
+    with scratch() as other:
+        copy(place, other)
+        with embedded_postgres(other) as url:
+            execute(url, "INSERT INTO note VALUES (1)")
     assert notes(user.url) == []
 
 
-def test_a_server_in_a_replaced_directory_leaves_its_successor_alone(place: Path, template: Path) -> None:
-    first = User(place).ready()
-    forgotten, (keeper,) = postmaster(place), keepers(place)
-    for path in place.iterdir():
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    subprocess.run(["cp", "-a", f"{template}/.", place], check=True)
-    second = User(place).ready()
-    first.leave()
-    time.sleep(0.3)
-    execute(second.url, "INSERT INTO note VALUES (1)")
-    forgotten.send_signal(signal.SIGINT)
-    assert not psutil.wait_procs([forgotten], 5)[1]
-    assert notes(second.url) == [1]
-    assert keeper in keepers(place)
-    second.leave()
-    assert is_gone(place, 1)
+def test_a_server_in_a_replaced_directory_leaves_its_successor_alone(place: Path) -> None:
+    with scratch() as directory:
+        copy(place, directory)
+        first = User(directory).ready()
+        forgotten, (keeper,) = postmaster(directory), keepers(directory)
+        for path in directory.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        copy(place, directory)
+        second = User(directory).ready()
+        first.leave()
+        time.sleep(0.3)
+        execute(second.url, "INSERT INTO note VALUES (1)")
+        forgotten.send_signal(signal.SIGINT)
+        assert not psutil.wait_procs([forgotten], 5)[1]
+        assert notes(second.url) == [1]
+        assert keeper in keepers(directory)
+        second.leave()
+        assert is_gone(directory, 1)
+
+
+def test_the_directory_can_be_deleted_as_soon_as_the_last_user_left(place: Path, empty: Path) -> None:
+    for number in range(6):
+        directory = empty / str(number)
+        copy(place, directory)
+        with embedded_postgres(directory):
+            pass
+        shutil.rmtree(directory)
+    assert is_gone(empty)
+    assert list(empty.iterdir()) == []
 
 
 def test_a_start_during_a_stop_waits_and_starts_anew(place: Path) -> None:
@@ -419,10 +442,10 @@ def test_a_path_too_long_for_a_socket_is_refused_in_one_sentence(empty: Path) ->
     assert list(empty.iterdir()) == []
 
 
-def test_a_path_of_the_greatest_length_with_odd_letters_works(empty: Path, template: Path) -> None:
+def test_a_path_of_the_greatest_length_with_odd_letters_works(place: Path, empty: Path) -> None:
     name = "ä $%?&'\"#@:"
     directory = empty / (name + "x" * (84 - len(os.fsencode(empty / name))))
-    subprocess.run(["cp", "-a", template, directory], check=True)
+    copy(place, directory)
     with embedded_postgres(directory) as url:
         assert notes(url) == []
 
@@ -436,7 +459,7 @@ def test_a_directory_that_cannot_be_written_is_refused_in_one_sentence(empty: Pa
 def test_data_of_another_postgres_is_refused_in_one_sentence(empty: Path) -> None:
     (empty / "data").mkdir()
     (empty / "data" / "PG_VERSION").write_text("16\n")
-    with pytest.raises(EmbeddedPostgresError, match="is of PostgreSQL 16, not 18: choose another directory"):
+    with pytest.raises(EmbeddedPostgresError, match="is of PostgreSQL 16, not 18: choose another"):
         embedded_postgres(empty).__enter__()
 
 
@@ -461,12 +484,12 @@ def test_a_test_suite_may_trade_durability_for_speed(place: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has parents to open and owners to change")
-def test_root_runs_postgres_as_the_owner_of_the_data_and_opens_the_way_to_it(template: Path) -> None:
+def test_root_runs_postgres_as_the_owner_of_the_data_and_opens_the_way_to_it(place: Path) -> None:
     with scratch() as directory:
         inner = directory / "private" / "shop"
         inner.mkdir(parents=True)
         inner.parent.chmod(0o700)
-        shutil.copytree(template, inner, dirs_exist_ok=True)  # belongs to root now
+        shutil.copytree(place, inner, dirs_exist_ok=True)  # belongs to root now
         with embedded_postgres(inner):
             assert postmaster(inner).uids().effective == (inner / "data").stat().st_uid != 0
         assert inner.parent.stat().st_mode & 0o777 == 0o701

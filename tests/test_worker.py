@@ -1,58 +1,23 @@
 import asyncio
-import logging
 import os
 import signal
 import sys
 import time
-
-# --- to go when tests/conftest.py has it ------------------------------------------------------------------------
-from collections.abc import (
-    AsyncIterator,
-    Awaitable,
-    Callable,
-    Iterator,
-)
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
-import sqlalchemy
 
-from db import Base
 from db.connection import Database, connect
 from domain.durable import Reaction, Step, by_event
 from domain.event import announce
 from domain.processes.shop import Shop
 from server import takeover
-from server.worker import (
-    Sweep,
-    migrate_dbos,
-    run_worker,
-)
+from server.worker import Sweep, migrate_dbos, run_worker
 from tests.slow_worker import Happened, slow_reactions
-
-
-@pytest.fixture
-def database_url() -> Iterator[str]:
-    server = os.environ.get("TEST_DATABASE_URL", "postgresql://postgres:@/postgres?host=/tmp/wrk/pg")
-    name = f"worker_{uuid4().hex[:12]}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    url = sqlalchemy.make_url(server).set(database=name)
-    engine = sqlalchemy.create_engine(url.set(drivername="postgresql+psycopg"))
-    Base.metadata.create_all(engine)
-    engine.dispose()
-    address = url.render_as_string(hide_password=False)
-    migrate_dbos(address)
-    yield address
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-# ----------------------------------------------------------------------------------------------------------------
 
 
 class Diary:
@@ -81,20 +46,18 @@ class Diary:
         return [at for entry, at in self.entries if entry == name]
 
 
-async def until(
-    condition: Callable[[], bool] | Callable[[], Awaitable[bool]], within: float = 10, what: str = ""
-) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], within: float = 10) -> None:
     deadline = time.monotonic() + within
     while True:
         met = condition()
         if met if isinstance(met, bool) else await met:
             return
-        assert time.monotonic() < deadline, f"not within {within} s {what}"
+        assert time.monotonic() < deadline, f"not within {within} s"
         await asyncio.sleep(0.02)
 
 
 @asynccontextmanager
-async def database_at(url: str, *reactions: Reaction) -> AsyncIterator[Database]:
+async def database_at(url: str, *reactions: Reaction) -> AsyncGenerator[Database, None]:
     database = await connect(url, reactions=by_event(reactions))
     try:
         yield database
@@ -109,7 +72,7 @@ async def working(
     *reactions: Reaction,
     back_off: tuple[float, ...] = (),
     sweep: Sweep | None = None,
-) -> AsyncIterator[None]:
+) -> AsyncGenerator[None, None]:
     stop = asyncio.Event()
     shop = Shop(database=database, providers={})
     worker = asyncio.create_task(run_worker(url, shop, reactions, stop, sweep, back_off=back_off))
@@ -138,6 +101,12 @@ def ended(database: Database, name: str, status: str = "SUCCESS") -> Callable[[]
         return (await statuses(database)).get(name) == status
 
     return has_ended
+
+
+def test_migrating_what_is_up_to_date_is_quick(database_url: str) -> None:
+    begin = time.monotonic()
+    migrate_dbos(database_url)
+    assert time.monotonic() - begin < 0.5
 
 
 async def test_a_reaction_runs_once_for_an_event_however_often_it_is_enqueued(database_url: str) -> None:
@@ -172,18 +141,20 @@ async def test_a_failing_step_is_tried_three_times_then_all_is_undone_and_tried_
             Step(diary("thank"), undo=diary("apologize")),
         ),
     )
-    async with database_at(database_url, reaction) as database:
-        async with working(database_url, database, reaction, back_off=(0.5, 60)):
-            await announced(database)
-            await until(ended(database, "fulfil"))
+    async with (
+        database_at(database_url, reaction) as database,
+        working(database_url, database, reaction, back_off=(0.5, 60)),
+    ):
+        await announced(database)
+        await until(ended(database, "fulfil"))
     assert diary.names == [
         *("reserve", "charge", "log", "ship", "ship", "ship"),
         *("recall", "refund", "refund", "release"),
         *("reserve", "charge", "log", "ship", "thank"),
     ]
     first, second, third, _ = diary.times("ship")
-    assert (second - first, third - second) == pytest.approx((1, 1), abs=0.2)
-    assert diary.times("reserve")[1] - diary.times("release")[0] == pytest.approx(0.5, abs=0.2)
+    assert (second - first, third - second) == pytest.approx((1, 1), abs=0.35)
+    assert diary.times("reserve")[1] - diary.times("release")[0] == pytest.approx(0.5, abs=0.35)
 
 
 async def test_a_reaction_that_keeps_failing_ends_in_a_listed_error(
@@ -235,11 +206,13 @@ async def test_a_worker_that_is_told_to_stop_finishes_what_it_does(database_url:
 async def test_the_sweep_is_called_every_second_and_survives_its_failures(database_url: str) -> None:
     diary = Diary()
     swept = diary("sweep", failures=1)
-    async with database_at(database_url) as database:
-        async with working(database_url, database, sweep=lambda shop: swept(shop, None)):
-            await asyncio.sleep(2.6)
+    async with (
+        database_at(database_url) as database,
+        working(database_url, database, sweep=lambda shop: swept(shop, None)),
+    ):
+        await asyncio.sleep(2.6)
     first, second, third = diary.times("sweep")[:3]
-    assert (second - first, third - second) == pytest.approx((1, 1), abs=0.2)
+    assert (second - first, third - second) == pytest.approx((1, 1), abs=0.35)
 
 
 async def test_a_worker_survives_the_loss_of_all_its_connections(database_url: str) -> None:
@@ -264,7 +237,7 @@ async def test_a_worker_without_its_lock_takes_no_more_work_under_that_name(
 ) -> None:
     diary = Diary()
     reaction = Reaction("outlive", Happened, (Step(diary("work")),))
-    monkeypatch.setattr(takeover, "GIVE_UP_AFTER", 1.5)
+    monkeypatch.setattr(takeover, "GIVE_UP_AFTER", 0.5)
     unreachable = asyncio.Event()
     reach = takeover.Presence._connect  # pyright: ignore[reportPrivateUsage]
 
@@ -279,14 +252,33 @@ async def test_a_worker_without_its_lock_takes_no_more_work_under_that_name(
         await until(lambda: len(diary.names) == 1)
         unreachable.set()
         await _end_all_other_sessions(database)
-        await asyncio.sleep(3)
+        await asyncio.sleep(1.5)
         await announced(database)
-        await asyncio.sleep(1)
+        await asyncio.sleep(0.5)
         assert len(diary.names) == 1
         unreachable.clear()
         await until(lambda: len(diary.names) == 2)
         owners = await database.pool.fetch("SELECT DISTINCT executor_id FROM dbos.workflow_status")
     assert len(owners) == 2
+
+
+async def test_work_that_was_claimed_and_then_lost_is_found_again(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(takeover, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(takeover, "LOOKS_PER_STRAY", 1)
+    unknown = Reaction("unknown", Happened, ())
+    async with database_at(database_url, unknown) as database:
+
+        async def claimed_again() -> bool:
+            attempts = await database.pool.fetchval("SELECT recovery_attempts FROM dbos.workflow_status")
+            return attempts > 1
+
+        async with working(database_url, database):
+            await announced(database)
+            await until(claimed_again, within=3)
+        async with working(database_url, database, unknown):
+            await until(ended(database, "unknown"))
 
 
 async def _end_all_other_sessions(database: Database) -> None:
@@ -307,7 +299,7 @@ async def _locks_held(database: Database) -> int:
 @asynccontextmanager
 async def worker_processes(
     url: str, count: int, seconds: float
-) -> AsyncIterator[list[asyncio.subprocess.Process]]:
+) -> AsyncGenerator[list[asyncio.subprocess.Process], None]:
     root = Path(__file__).parent.parent
     command = (sys.executable, "-m", "tests.slow_worker", url, str(seconds))
     processes = [await asyncio.create_subprocess_exec(*command, cwd=root) for _ in range(count)]
@@ -321,7 +313,7 @@ async def worker_processes(
 
 
 @asynccontextmanager
-async def recording_database(url: str) -> AsyncIterator[Database]:
+async def recording_database(url: str) -> AsyncGenerator[Database, None]:
     async with database_at(url, *slow_reactions(0)) as database:
         await database.pool.execute(
             "CREATE TABLE ran (thing_id uuid, what text, pid integer, at timestamptz DEFAULT clock_timestamp())"
@@ -344,10 +336,8 @@ async def test_the_work_of_a_killed_worker_is_resumed_by_a_living_one(database_u
             await until(second_begins)
             killed = (await ran(database))[0][1]
             os.kill(killed, signal.SIGKILL)
-            at = time.monotonic()
             await until(lambda: _has_ended(processes, killed))
             await until(ended(database, "slow"), within=10)
-            logging.getLogger(__name__).info("resumed and finished after %.1f s", time.monotonic() - at)
         (living,) = {process.pid for process in processes} - {killed}
         assert await ran(database) == [
             ("first", killed),
