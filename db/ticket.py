@@ -1,10 +1,11 @@
 """Tickets, one per order line that wants one, and their history."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Text, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, CreatedAt, Id, one_of
@@ -68,4 +69,5 @@ class TicketEvent(Base):
     actor_id: Mapped[UUID | None]
     data: Mapped[dict[str, Any]]
     """opened: `{"state"}`; moved: `{"from", "to"}`; message: `{"body"}`."""
-    at: Mapped[CreatedAt]
+    at: Mapped[datetime] = mapped_column(server_default=func.clock_timestamp())
+    """Rises with `seq`, as `now()` would not: a transaction may wait for the ticket after it has begun."""

@@ -1,5 +1,6 @@
 """Postal addresses and e-mail addresses, as they are written down with carts and orders."""
 
+import unicodedata
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ from email_validator import EmailNotValidError, validate_email
 from domain.refusal import Gathering, ValidationFailed
 
 LONGEST: Final = 200
+NOT_ON_A_LINE: Final = frozenset(["Cc", "Zl", "Zp"])
+"""Unicode's control characters and separators of lines; wide spaces and joiners are how addresses are written."""
 COUNTRIES: Final = frozenset(country.alpha_2 for country in pycountry.countries)
 
 
@@ -33,8 +36,10 @@ class Address:
             with gathering.at(name):
                 if not value.strip() and name in {"last_name", "address1", "city"}:
                     raise ValidationFailed("This part of an address is required.")
-                if len(value) > LONGEST or not value.isprintable():
-                    raise ValidationFailed(f"At most {LONGEST} characters on one line, please.")
+                if len(value) > LONGEST:
+                    raise ValidationFailed(f"At most {LONGEST} characters, please.")
+                if any(unicodedata.category(character) in NOT_ON_A_LINE for character in value):
+                    raise ValidationFailed("Line breaks and control characters do not belong here.")
         with gathering.at("country"):
             if self.country not in COUNTRIES:
                 raise ValidationFailed(f"{self.country!r} is not an ISO 3166 country code such as DE.")

@@ -6,7 +6,7 @@ from typing import Any, Final
 import orjson
 from jsonschema import Draft202012Validator
 
-from domain.refusal import Gathering, ValidationFailed
+from domain.refusal import Gathering, Key, ValidationFailed
 
 LARGEST_BYTES: Final = 20_000
 
@@ -30,6 +30,6 @@ def check_brief(brief: Mapping[str, Any] | None, schema: Mapping[str, Any] | Non
         raise ValidationFailed(f"A brief has at most {LARGEST_BYTES:,} bytes.", path=("brief",))
     gathering = Gathering()
     for error in sorted(_validator(schema).iter_errors(brief), key=lambda error: [str(p) for p in error.path]):
-        with gathering.at("brief", *map(str, error.path)):
+        with gathering.at("brief", *(Key(part) for part in error.path)):
             raise ValidationFailed(error.message[:300])
     gathering.raise_if_any()

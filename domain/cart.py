@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
@@ -20,7 +20,7 @@ from db.connection import Read, Tx, new_id
 from domain.actor import Actor
 from domain.address import Address
 from domain.brief import check_brief
-from domain.refusal import ErrorCode, Gathering, NotFound, Refusal, ValidationFailed
+from domain.refusal import ErrorCode, Gathering, NotFound, Refusal, ValidationFailed, under
 
 MOST_LINES = 500
 MOST_UNITS = 1_000_000
@@ -147,13 +147,16 @@ async def create(tx: Tx, region: Region, actor: Actor, email: str | None) -> tup
 
 
 async def add_lines(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> None:
-    """Adds units; the same variant with the same brief accumulates on its line."""
+    """Adds units; the same variant with the same brief accumulates on its line. Nothing to add changes nothing."""
+    if not commands:
+        return
     await _check_for_sale(tx, cart, commands)
     summed: dict[tuple[UUID, str], AddLine] = {}
-    for command in commands:
+    for index, command in enumerate(commands):
         key = (command.variant_id, command.brief_hash)
         before = summed[key].quantity if key in summed else 0
-        summed[key] = AddLine(command.variant_id, before + command.quantity, command.brief)
+        with under("lines", str(index)):
+            summed[key] = AddLine(command.variant_id, before + command.quantity, command.brief)
     rows = [
         {
             "id": new_id(),
@@ -209,19 +212,30 @@ async def _check_for_sale(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> No
 
 async def change_lines(tx: Tx, cart: Cart, commands: Sequence[ChangeLine]) -> None:
     """Sets quantities; of two changes of one line the later counts."""
-    lines = set(await tx.scalars(select(CartLine.id).where(CartLine.cart_id == cart.id)))
-    gathering = Gathering()
-    for index, command in enumerate(commands):
-        with gathering.at("lines", str(index)):
-            if command.line_id not in lines:
-                raise NotFound("There is no such line in this cart.", path=("line_id",))
-    gathering.raise_if_any()
+    await _check_lines(tx, cart, {("lines", str(i), "line_id"): c.line_id for i, c in enumerate(commands)})
     for command in {c.line_id: c for c in commands}.values():
         if command.quantity == 0:
             await tx.run(delete(CartLine).where(CartLine.id == command.line_id))
         else:
             await tx.run(update(CartLine).where(CartLine.id == command.line_id).values(quantity=command.quantity))
     await touch(tx, cart)
+
+
+async def remove_lines(tx: Tx, cart: Cart, line_ids: Sequence[UUID]) -> None:
+    await _check_lines(tx, cart, {("line_ids", str(i)): line_id for i, line_id in enumerate(line_ids)})
+    await tx.run(delete(CartLine).where(CartLine.id == any_(cast(Any, list(line_ids)))))
+    await touch(tx, cart)
+
+
+async def _check_lines(tx: Tx, cart: Cart, named: Mapping[tuple[str, ...], UUID]) -> None:
+    """Refuses, by their paths, lines that are not of this cart."""
+    lines = set(await tx.scalars(select(CartLine.id).where(CartLine.cart_id == cart.id)))
+    gathering = Gathering()
+    for path, line_id in named.items():
+        with gathering.at(*path):
+            if line_id not in lines:
+                raise NotFound("There is no such line in this cart.")
+    gathering.raise_if_any()
 
 
 async def set_customer(tx: Tx, cart: Cart, actor: Actor, email: str) -> None:

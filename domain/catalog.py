@@ -3,35 +3,19 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import partial
 from typing import Any, Final, cast
 from uuid import UUID
 
 import nh3
-from sqlalchemy import any_, bindparam, delete, func, literal_column, select, text, update
+from sqlalchemy import any_, bindparam, column, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB
 
 from db import Media, OptionValue, Product, ProductOption, Variant, VariantOptionValue
 from db.base import Base
 from db.connection import Tx, new_id
-from domain.product import ProductDraft
+from domain.product import Outcome, ProductDraft, Upserted
 from domain.refusal import Gathering, ValidationFailed, gathered
-
-
-class Outcome(StrEnum):
-    CREATED = "created"
-    UPDATED = "updated"
-    UNCHANGED = "unchanged"
-
-
-@dataclass(frozen=True, slots=True)
-class Upserted:
-    """`variant_ids` are in the order of the draft's variants."""
-
-    product_id: UUID
-    variant_ids: tuple[UUID, ...]
-    outcome: Outcome
 
 
 async def upsert_products(tx: Tx, drafts: Sequence[ProductDraft]) -> list[Upserted]:
@@ -131,16 +115,17 @@ class Plan:
     async def write(self, tx: Tx) -> None:
         """Sixteen statements at most; the order is what foreign keys and unique indexes ask for."""
         for model in (Product, Media, ProductOption, OptionValue):
-            await tx.insert(model, _json(self.inserts[model]))
+            await tx.insert(model, self.inserts[model])
             await _update(tx, model, self.updates[model])
         # Unique indexes do not wait for the end of a statement, so a variant steps out of them before it moves.
         await _run(tx, update(Variant).values(archived_at=func.now()), Variant.id, self.archived)
         await _run(tx, delete(VariantOptionValue), VariantOptionValue.variant_id, self.relinked)
         await _update(tx, Variant, self.updates[Variant])
-        await tx.insert(Variant, _json(self.inserts[Variant]))
-        await tx.insert(VariantOptionValue, _json(self.inserts[VariantOptionValue]))
+        await tx.insert(Variant, self.inserts[Variant])
+        await tx.insert(VariantOptionValue, self.inserts[VariantOptionValue])
         await _run(tx, delete(VariantOptionValue), VariantOptionValue.value_id, self.gone[OptionValue])
-        await _run(tx, update(Variant).values(media_id=None), Variant.media_id, self.gone[Media])
+        unpictured = update(Variant).values(media_id=None).where(Variant.product_id == _any_of(self.touched))
+        await _run(tx, unpictured, Variant.media_id, self.gone[Media])
         for model in (OptionValue, ProductOption, Media):
             await _run(tx, delete(model), model.id, self.gone[model])
         new = {row["id"] for row in self.inserts[Product]}
@@ -156,36 +141,13 @@ async def _run(tx: Tx, statement: Any, column: Any, ids: Iterable[UUID]) -> None
 async def _update(tx: Tx, model: type[Base], rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
-    table = cast("Any", model.__table__)
-    given = func.jsonb_populate_recordset(
-        literal_column(f'NULL::"{table.name}"'), bindparam("rows", _json(rows), type_=JSONB)
-    ).table_valued(*rows[0], name="given")
+    columns = model.__table__.c
+    given = func.jsonb_to_recordset(bindparam("rows", rows, JSONB)).table_valued(
+        *(column(name, columns[name].type) for name in rows[0]), name="given"
+    )
+    given = given.render_derived(with_types=True)
     values = {name: given.c[name] for name in rows[0] if name != "id"}
-    await tx.run(update(table).values(values).where(table.c.id == given.c.id))
-
-
-def _json(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """The driver's own UUIDs are not what orjson takes for one."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, list):
-            return [plain(item) for item in cast("list[Any]", value)]
-        return str(value) if isinstance(value, UUID) else value
-
-    return [{name: plain(value) for name, value in row.items()} for row in rows]
-
-
-def _merge(plan: Plan, stored: Stored, draft: ProductDraft) -> Upserted:
-    old = stored.products.get(draft.handle)
-    row = {name: getattr(draft, name) for name in _PRODUCT_FIELDS}
-    row |= {"description": nh3.clean(draft.description), "tags": list(draft.tags)}
-    product_id = plan.put(Product, None, old, _kept(row, old, draft))
-    media = _merge_media(plan, stored, draft, product_id)
-    options = _merge_options(plan, stored, draft, product_id)
-    variants = _merge_variants(plan, stored, draft, (product_id, options, media))
-    existing = Outcome.UPDATED if product_id in plan.touched else Outcome.UNCHANGED
-    outcome = Outcome.CREATED if old is None else existing
-    return Upserted(product_id, tuple(variants), outcome)
+    await tx.run(update(model).values(values).where(columns["id"] == given.c["id"]))
 
 
 _PRODUCT_FIELDS: Final = (
@@ -196,116 +158,125 @@ _VARIANT_FIELDS: Final = (
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class _Merge:
+    """One product on its way into the plan."""
+
+    plan: Plan
+    stored: Stored
+    draft: ProductDraft
+    product_id: UUID
+
+    def put(self, model: type[Base], old: Any, row: Mapping[str, Any]) -> UUID:
+        return self.plan.put(model, self.product_id, old, row)
+
+    def drop(self, model: type[Base], rows: Iterable[Any]) -> None:
+        if gone := [row.id for row in rows]:
+            self.plan.gone[model] += gone
+            self.plan.touched.add(self.product_id)
+
+
+def _merge(plan: Plan, stored: Stored, draft: ProductDraft) -> Upserted:
+    old = stored.products.get(draft.handle)
+    row = {name: getattr(draft, name) for name in _PRODUCT_FIELDS}
+    row |= {"description": nh3.clean(draft.description), "tags": list(draft.tags)}
+    product_id = plan.put(Product, None, old, _kept(row, old, draft))
+    merge = _Merge(plan, stored, draft, product_id)
+    variants = _merge_variants(merge, _merge_options(merge), _merge_media(merge))
+    changed = Outcome.UPDATED if product_id in plan.touched else Outcome.UNCHANGED
+    return Upserted(product_id, tuple(variants), changed if old is not None else Outcome.CREATED)
+
+
 def _kept(row: dict[str, Any], old: Any, draft: ProductDraft) -> dict[str, Any]:
     """The row with the fields that an existing one keeps."""
     return row if old is None else row | {name: old[name] for name in draft.keep & row.keys()}
 
 
-def _merge_media(plan: Plan, stored: Stored, draft: ProductDraft, product_id: UUID) -> dict[str, UUID]:
+def _merge_media(merge: _Merge) -> dict[str, UUID]:
     """The ids of the product's media by URL."""
-    old = {media.url: media for media in stored.media[product_id]}
-    ids: dict[str, UUID] = {url: media.id for url, media in old.items()} if "media" in draft.keep else {}
-    for rank, media in enumerate((m for m in draft.media if m.url not in ids), len(ids) + 1):
-        row = {"product_id": product_id, "url": media.url, "alt": media.alt, "rank": rank}
-        ids[media.url] = plan.put(Media, product_id, old.get(media.url), row)
-    gone = [media.id for url, media in old.items() if url not in ids]
-    plan.gone[Media] += gone
-    plan.touched |= {product_id} if gone else set()
+    old = {media.url: media for media in merge.stored.media[merge.product_id]}
+    ids: dict[str, UUID] = {url: media.id for url, media in old.items()} if "media" in merge.draft.keep else {}
+    for rank, media in enumerate((m for m in merge.draft.media if m.url not in ids), len(ids) + 1):
+        row = {"product_id": merge.product_id, "url": media.url, "alt": media.alt, "rank": rank}
+        ids[media.url] = merge.put(Media, old.get(media.url), row)
+    merge.drop(Media, (media for url, media in old.items() if url not in ids))
     return ids
 
 
-def _merge_options(
-    plan: Plan, stored: Stored, draft: ProductDraft, product_id: UUID
-) -> list[dict[str, tuple[UUID, UUID]]]:
+def _merge_options(merge: _Merge) -> list[dict[str, tuple[UUID, UUID]]]:
     """For each option in turn (option id, value id) by the value's name."""
-    if "options" in draft.keep and {o.name for o in stored.options[product_id]} - set(draft.options):
+    stored, draft = merge.stored.options[merge.product_id], merge.draft
+    if "options" in draft.keep and {option.name for option in stored} - set(draft.options):
         raise ValidationFailed("Say which options the variants have: the product has some.", path=("options",))
-    old = _renamed(stored.options[product_id], draft.options)
+    old = _renamed(stored, draft.options)
     merged: list[dict[str, tuple[UUID, UUID]]] = []
     for i, name in enumerate(draft.options):
-        row = {"product_id": product_id, "name": name, "rank": i + 1}
-        option_id = plan.put(ProductOption, product_id, old.pop(name, None), row)
-        values = {value.name: value for value in stored.values[option_id]}
-        ids: dict[str, tuple[UUID, UUID]] = {}
+        row = {"product_id": merge.product_id, "name": name, "rank": i + 1}
+        option_id = merge.put(ProductOption, old.pop(name, None), row)
+        values = {value.name: value for value in merge.stored.values[option_id]}
+        merged.append({})
         for rank, value in enumerate(dict.fromkeys(v.values[i] for v in draft.variants), 1):
             row = {"option_id": option_id, "name": value, "rank": rank}
-            ids[value] = option_id, plan.put(OptionValue, product_id, values.pop(value, None), row)
-        plan.gone[OptionValue] += [value.id for value in values.values()]
-        merged.append(ids)
+            merged[i][value] = option_id, merge.put(OptionValue, values.pop(value, None), row)
+        merge.drop(OptionValue, values.values())
     for option in old.values():
-        plan.gone[ProductOption].append(option.id)
-        plan.gone[OptionValue] += [value.id for value in stored.values[option.id]]
+        merge.drop(OptionValue, merge.stored.values[option.id])
+    merge.drop(ProductOption, old.values())
     return merged
 
 
 def _renamed(stored: list[Any], wanted: tuple[str, ...]) -> dict[str, Any]:
     """Stored options by the name they are to have: one that stands where another stood is that one renamed."""
-    names = {option.name for option in stored}
     by_name = {option.name: option for option in stored}
     if len(stored) == len(wanted):
         for option, name in zip(stored, wanted, strict=True):
-            if option.name not in wanted and name not in names:
+            if option.name not in wanted and all(name != other.name for other in stored):
                 by_name[name] = by_name.pop(option.name)
     return by_name
 
 
-def _merge_variants(
-    plan: Plan,
-    stored: Stored,
-    draft: ProductDraft,
-    parts: tuple[UUID, list[dict[str, tuple[UUID, UUID]]], dict[str, UUID]],
-) -> list[UUID]:
-    product_id, options, media = parts
+def _merge_variants(merge: _Merge, options: list[dict[str, tuple[UUID, UUID]]], media: dict[str, UUID]) -> list[UUID]:
+    plan, draft, stored = merge.plan, merge.draft, merge.stored.variants[merge.product_id]
     chosen = [[ids[value] for ids, value in zip(options, v.values, strict=True)] for v in draft.variants]
     combinations = [sorted(value_id for _, value_id in pairs) for pairs in chosen]
-    matches = _matched(stored.variants[product_id], draft, combinations)
     merged: list[UUID] = []
-    for i, (variant, old) in enumerate(zip(draft.variants, matches, strict=True)):
+    for i, old in enumerate(_matched(stored, draft, combinations)):
+        variant = draft.variants[i]
         row = {name: getattr(variant, name) for name in _VARIANT_FIELDS}
-        row["media_id"] = None if variant.image is None else media[variant.image]
-        row = _kept(row, old, draft)
-        row |= {"product_id": product_id, "title": variant.title, "rank": i + 1}
-        row |= {"combination": combinations[i], "archived_at": None}
-        variant_id = plan.put(Variant, product_id, old, row)
+        row = _kept(row | {"media_id": variant.image and media[variant.image]}, old, draft)
+        row |= {"product_id": merge.product_id, "title": variant.title, "rank": i + 1}
+        variant_id = merge.put(Variant, old, row | {"combination": combinations[i], "archived_at": None})
         merged.append(variant_id)
-        if old is None or old.archived_at is not None or old.combination != combinations[i]:
-            plan.inserts[VariantOptionValue] += [
-                {"variant_id": variant_id, "option_id": option_id, "product_id": product_id, "value_id": value_id}
-                for option_id, value_id in chosen[i]
-            ]
-            plan.relinked += [variant_id] if old is not None else []
-        if (
-            old is not None
-            and old.archived_at is None
-            and (old.sku, old.combination) != (row["sku"], row["combination"])
-        ):
+        there = old is not None and old.archived_at is None
+        if old is not None and there and (old.sku, old.combination) != (row["sku"], combinations[i]):
             plan.archived.add(variant_id)
-    gone = {v.id for v in stored.variants[product_id] if v.archived_at is None} - set(merged)
-    plan.archived |= gone
-    plan.touched |= {product_id} if gone else set()
+        if old is None or not there or old.combination != combinations[i]:
+            plan.relinked += [] if old is None else [variant_id]
+            plan.inserts[VariantOptionValue] += (
+                {"variant_id": variant_id, "option_id": option, "product_id": merge.product_id, "value_id": value}
+                for option, value in chosen[i]
+            )
+    if gone := {v.id for v in stored if v.archived_at is None} - set(merged):
+        plan.archived |= gone
+        plan.touched.add(merge.product_id)
     return merged
 
 
 def _matched(stored: list[Any], draft: ProductDraft, combinations: list[list[UUID]]) -> list[Any]:
     """For each variant of the draft the stored one that it is, by SKU, else by combination, or None."""
-    matches: list[Any] = [None for _ in combinations]
     skus = [None if "sku" in draft.keep else variant.sku for variant in draft.variants]
+    matches: list[Any] = [None for _ in skus]
     taken: set[UUID] = set()
     for archived in (False, True):
-        for column, keys in (("sku", skus), ("combination", combinations)):
-            candidates: dict[Any, Any] = {}
-            for row in stored:
-                if row.id not in taken and (row.archived_at is not None) == archived:
-                    candidates.setdefault(_hashable(row[column]), row)
+        free = [row for row in reversed(stored) if (row.archived_at is not None) == archived]
+        for name, keys in (("sku", skus), ("combination", [tuple(ids) for ids in combinations])):
+            pairs = ((row[name], row) for row in free if row.id not in taken)
+            candidates = {tuple(key) if name == "combination" else key: row for key, row in pairs}
             for i, key in enumerate(keys):
-                if matches[i] is None and key and (found := candidates.pop(_hashable(key), None)):
+                if matches[i] is None and key and (found := candidates.get(key)):
                     matches[i] = found
                     taken.add(found.id)
     return matches
-
-
-def _hashable(key: Any) -> Any:
-    return tuple(cast("list[Any]", key)) if isinstance(key, list) else key
 
 
 def _refuse_taken(plan: Plan, stored: Stored, drafts: Sequence[ProductDraft], results: Sequence[Upserted]) -> None:
@@ -320,11 +291,10 @@ def _refuse_taken(plan: Plan, stored: Stored, drafts: Sequence[ProductDraft], re
             if draft.handle in handles:
                 raise ValidationFailed("Another product of the batch has this handle.")
         handles.add(draft.handle)
-        for j, variant in enumerate(draft.variants):
-            mine = (result.product_id, draft.handle)
-            owner = owners.setdefault(variant.sku, mine) if variant.sku else mine
+        mine = (result.product_id, draft.handle)
+        for j, sku in enumerate(variant.sku for variant in draft.variants):
+            _, handle = owner = owners.setdefault(sku, mine) if sku else mine
             with gathering.at(str(i), "variants", str(j), "sku"):
                 if owner != mine:
-                    message = f"The SKU {variant.sku} is in use by {owner[1]}: give this variant its own."
-                    raise ValidationFailed(message)
+                    raise ValidationFailed(f"The SKU {sku} is in use by {handle}: give this variant its own.")
     gathering.raise_if_any()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import any_, select
@@ -9,8 +10,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from db import Customer, Role, Staff, StaffRole
 from db.connection import Read, Tx, new_id
+from domain.actor import EVERYTHING
 from domain.address import normalised_email
 from domain.refusal import ErrorCode, Refusal, ValidationFailed
+
+ADMINISTRATOR: Final = "Administrator"
 
 
 @dataclass(eq=False)
@@ -58,8 +62,15 @@ async def permissions(read: Read, staff_id: UUID) -> frozenset[str] | None:
     return frozenset(p for row in found for p in row.permissions or ()) if found else None
 
 
+async def install_administrator(tx: Tx) -> None:
+    """The role that a shop begins with: it may do everything."""
+    role = insert(Role).values(id=new_id(), name=ADMINISTRATOR, permissions=[EVERYTHING])
+    await tx.run(role.on_conflict_do_nothing(index_elements=["name"]))
+
+
 async def create_staff(tx: Tx, email: str, name: str, password_hash: str, roles: Sequence[str]) -> UUID:
     """A member of staff with roles that exist; the e-mail address must be new."""
+    normalised = normalised_email(email)
     wanted = await tx.all(select(Role).where(Role.name == any_(list(roles))))  # pyright: ignore[reportArgumentType]
     if unknown := set(roles) - {role.name for role in wanted}:
         known = ", ".join(await tx.scalars(select(Role.name).order_by(Role.name))) or "none"
@@ -67,7 +78,7 @@ async def create_staff(tx: Tx, email: str, name: str, password_hash: str, roles:
     staff_id = new_id()
     inserted = await tx.run(
         insert(Staff)
-        .values(id=staff_id, email=normalised_email(email), name=name, password_hash=password_hash)
+        .values(id=staff_id, email=normalised, name=name, password_hash=password_hash)
         .on_conflict_do_nothing(index_elements=["email"])
     )
     if not inserted:

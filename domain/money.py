@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import cache
 from typing import Final
 
@@ -38,6 +38,8 @@ NOT_MONEY: Final = frozenset(
 )
 LARGEST: Final = 2**63 - 1
 """What a BIGINT holds."""
+_EXACT: Final = Context(prec=28, traps=[InvalidOperation, Inexact])
+"""Never rounds, and refuses 1e999990 before anything is computed with its million digits."""
 
 
 @cache
@@ -74,12 +76,19 @@ def minor_units(amount: Decimal | str, currency: str) -> int:
     """
     places = digits(currency)
     try:
-        exact = Decimal(amount).scaleb(places)
-        whole = int(exact.to_integral_value())
-    except (InvalidOperation, ValueError, OverflowError):
-        raise ValidationFailed(f"{amount!r} is not an amount of money.", path=("amount",)) from None
-    if exact != whole:
-        raise ValidationFailed(f"{currency} has {places} decimal places; {amount} has more.", path=("amount",))
+        given = Decimal(amount)
+    except (InvalidOperation, ValueError):
+        given = Decimal("NaN")
+    if not given.is_finite():
+        raise ValidationFailed(f"{amount!r} is not an amount of money.", path=("amount",))
+    try:
+        whole = int(given.quantize(Decimal(1).scaleb(-places), context=_EXACT).scaleb(places, context=_EXACT))
+    except Inexact:
+        raise ValidationFailed(
+            f"{currency} has {places} decimal places; {amount} has more.", path=("amount",)
+        ) from None
+    except InvalidOperation:
+        whole = LARGEST + 1
     if abs(whole) > LARGEST:
         raise ValidationFailed(f"{amount} is more than can be stored.", path=("amount",))
     return whole

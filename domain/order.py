@@ -23,9 +23,12 @@ class OrderPlaced(Event):
 
 
 def visible_to(actor: Actor, access: OrderAccess | None) -> ColumnElement[bool]:
-    """Whose orders a query may see: staff with the permission all, a customer their own, a token its one."""
-    if actor.may("orders:read"):
-        return true()
+    """Whose orders a query may see: staff with the permission all, others their own."""
+    return true() if actor.may("orders:read") else owned_by(actor, access)
+
+
+def owned_by(actor: Actor, access: OrderAccess | None) -> ColumnElement[bool]:
+    """A customer's own orders and a token's one; those of guests belong to nobody but their tokens."""
     mine: list[ColumnElement[bool]] = [false()]
     if actor.customer_id is not None:
         mine.append(Order.customer_id == actor.customer_id)

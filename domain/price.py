@@ -34,9 +34,9 @@ class PriceDraft:
     def row(self) -> dict[str, object]:
         return {
             "id": new_id(),
-            "variant_id": str(self.variant_id),
+            "variant_id": self.variant_id,
             "currency": self.currency,
-            "region_id": None if self.region_id is None else str(self.region_id),
+            "region_id": self.region_id,
             "min_quantity": self.min_quantity,
             "amount": self.amount,
             "compare_at": self.compare_at,

@@ -1,14 +1,17 @@
-"""What a product is to be: drafts that cannot be wrong."""
+"""What a product is to be, as drafts that cannot be wrong, and what became of it."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from db.catalog import ProductStatus
 from domain.refusal import Gathering, ValidationFailed
 
 MOST_VARIANTS: Final = 2_000
+LONGEST_NAME: Final = 255
 DEFAULT_OPTION: Final = "Title"
 DEFAULT_VALUE: Final = "Default Title"
 """A product without options has this one option with this one value."""
@@ -79,13 +82,18 @@ def _faults(draft: ProductDraft) -> Iterator[Fault]:
         yield ("handle",), "Write a handle of letters, digits and hyphens, such as blue-shirt."
     if not draft.title:
         yield ("title",), "Write the product's title."
-    if not draft.options or len(set(draft.options)) < len(draft.options) or not all(draft.options):
-        yield ("options",), "Give each option a name of its own."
+    if not draft.options or len(set(draft.options)) < len(draft.options) or not all(map(_fits, draft.options)):
+        yield ("options",), f"Give each option a name of its own, of at most {LONGEST_NAME} characters."
     if not 1 <= len(draft.variants) <= MOST_VARIANTS:
         yield ("variants",), f"A product has 1 to {MOST_VARIANTS:,} variants: split it into several products."
     for i, media in enumerate(draft.media):
-        if not re.match(r"https?://\S+$", media.url):
+        if not re.fullmatch(r"https?://\S{1,2000}", media.url):
             yield ("media", str(i), "url"), "Write the address of an image, such as https://example.com/a.jpg."
+
+
+def _fits(name: str) -> bool:
+    """What is part of an index has to be short."""
+    return 0 < len(name) <= LONGEST_NAME
 
 
 def _variant_faults(draft: ProductDraft) -> Iterator[Fault]:
@@ -94,10 +102,13 @@ def _variant_faults(draft: ProductDraft) -> Iterator[Fault]:
     urls = {media.url for media in draft.media}
     for i, variant in enumerate(draft.variants):
         path = ("variants", str(i))
-        if len(variant.values) != len(draft.options) or not all(variant.values):
-            yield (*path, "values"), "Give the variant one value for each option of the product."
+        if len(variant.values) != len(draft.options) or not all(map(_fits, variant.values)):
+            advice = f"Give the variant one value for each option, of at most {LONGEST_NAME} characters."
+            yield (*path, "values"), advice
         if variant.values in combinations:
             yield (*path, "values"), f"Another variant is {variant.title} too: change or remove one."
+        if variant.sku is not None and not _fits(variant.sku):
+            yield (*path, "sku"), f"Write an SKU of at most {LONGEST_NAME} characters, or none."
         if variant.sku is not None and variant.sku in skus:
             yield (*path, "sku"), f"Another variant has the SKU {variant.sku} too: give each its own."
         if not 0 <= variant.weight_grams < 2**31:
@@ -106,3 +117,18 @@ def _variant_faults(draft: ProductDraft) -> Iterator[Fault]:
             yield (*path, "image"), "Name an image of the product."
         combinations.add(variant.values)
         skus |= {variant.sku} if variant.sku else set()
+
+
+class Outcome(StrEnum):
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Upserted:
+    """`variant_ids` are in the order of the draft's variants."""
+
+    product_id: UUID
+    variant_ids: tuple[UUID, ...]
+    outcome: Outcome

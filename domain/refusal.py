@@ -34,6 +34,12 @@ class ErrorCode(StrEnum):
     VERSION_CONFLICT = "version_conflict"
 
 
+class Key(str):
+    """A part of a path that is a key of the caller's own data; it is shown as it was given."""
+
+    __slots__ = ()
+
+
 @dataclass(eq=False)
 class Refusal(Exception):
     """`path` is where in the input the cause stands: `("lines", "0", "quantity")`."""

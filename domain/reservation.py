@@ -5,8 +5,9 @@ taken by conditional UPDATEs, with levels locked in the order of their ids.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, cast
 from uuid import UUID
 
@@ -40,10 +41,13 @@ class Need:
 
 @dataclass(frozen=True)
 class Demand:
-    """What a need takes of one stock item: several items when the variant is a bundle."""
+    """What a need takes of one stock item: several items when the variant is a bundle.
+
+    Without an item nobody has counted the variant yet, and there is nothing to take from.
+    """
 
     need: Need
-    item_id: UUID
+    item_id: UUID | None
     per_unit: int
 
     @property
@@ -72,7 +76,7 @@ async def hold(tx: Tx, order_id: UUID, needs: Sequence[Need]) -> None:
     demands = await _demands(tx, needs)
     if not demands:
         return
-    takings = plan(demands, await _lock_levels(tx, {d.item_id for d in demands}))
+    takings = plan(demands, await _lock_levels(tx, {d.item_id for d in demands if d.item_id}))
     await _shift(tx, _by_level(takings), reserved=1, allocated=0)
     await tx.insert(
         StockReservation,
@@ -102,37 +106,46 @@ async def release(tx: Tx, order_id: UUID) -> None:
 
 def plan(demands: Sequence[Demand], levels: Sequence[Level]) -> list[Taking]:
     """Takes from levels in the order given; two lines of one item are summed because `free` falls."""
+    candidates: dict[UUID | None, list[Level]] = defaultdict(list)
+    for level in levels:
+        candidates[level.item_id].append(level)
     takings: list[Taking] = []
-    for demand in demands:
-        candidates = [level for level in levels if level.item_id == demand.item_id]
-        available = sum(level.free for level in candidates)
-        if available < demand.quantity:
+    for need, parts in groupby(demands, key=lambda demand: demand.need):
+        wanted = [(part, candidates[part.item_id]) for part in parts]
+        available = min(sum(level.free for level in of) // part.per_unit for part, of in wanted)
+        if available < need.units:
             raise InsufficientStock(
-                f"Only {available // demand.per_unit} of these can be had.",
+                f"Only {available} of these can be had.",
                 path=("lines",),
-                available_quantity=available // demand.per_unit,
-                variant_id=demand.need.variant_id,
-                line_id=demand.need.cart_line_id,
+                available_quantity=available,
+                variant_id=need.variant_id,
+                line_id=need.cart_line_id,
             )
-        missing = demand.quantity
-        for level in candidates:
-            if taken := min(level.free, missing):
-                level.free -= taken
-                missing -= taken
-                takings.append(Taking(demand.need.order_line_id, level.id, taken))
+        for part, of in wanted:
+            takings += _take(part, of)
     return takings
+
+
+def _take(demand: Demand, levels: Sequence[Level]) -> Iterator[Taking]:
+    missing = demand.quantity
+    for level in levels:
+        if taken := min(level.free, missing):
+            level.free -= taken
+            missing -= taken
+            yield Taking(demand.need.order_line_id, level.id, taken)
 
 
 async def _demands(tx: Tx, needs: Sequence[Need]) -> list[Demand]:
     rows = await tx.records(
-        select(VariantStockItem.variant_id, VariantStockItem.stock_item_id, VariantStockItem.quantity)
-        .join(Variant, Variant.id == VariantStockItem.variant_id)
-        .where(VariantStockItem.variant_id == any_(cast(Any, list({need.variant_id for need in needs}))))
-        .where(Variant.manage_stock)
+        select(
+            Variant.id, VariantStockItem.stock_item_id, func.coalesce(VariantStockItem.quantity, 1).label("quantity")
+        )
+        .outerjoin(VariantStockItem, VariantStockItem.variant_id == Variant.id)
+        .where(Variant.id == any_(cast(Any, list({need.variant_id for need in needs}))), Variant.manage_stock)
     )
     recipe: dict[UUID, list[Any]] = defaultdict(list)
     for row in rows:
-        recipe[row.variant_id].append(row)
+        recipe[row.id].append(row)
     return [Demand(need, row.stock_item_id, row.quantity) for need in needs for row in recipe[need.variant_id]]
 
 

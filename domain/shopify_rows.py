@@ -134,7 +134,10 @@ class Row:
         if not (text := self.text(key)):
             return default
         if text.lower() not in choices:
-            self.bad(key, f"Write {' or '.join(c for c in choices if not c.isdigit())} instead of {text!r}.")
+            names: dict[T, str] = {}
+            for name, choice in choices.items():
+                names.setdefault(choice, name)
+            self.bad(key, f"Write {' or '.join(names.values())} instead of {text!r}.")
         return choices.get(text.lower(), default)
 
     def number(self, key: str, pattern: str, advice: str) -> Decimal | None:

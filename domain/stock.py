@@ -67,7 +67,7 @@ async def set_counts(tx: Tx, counts: Iterable[StockCount], reason: str = "import
         if (on_hand, limit, shortage) == (level.on_hand, level.backorder_limit, level.shortage):
             continue
         changed.append(count.variant_id)
-        row = {"id": str(level.id), "on_hand": on_hand, "limit": limit, "shortage": shortage}
+        row = {"id": level.id, "on_hand": on_hand, "limit": limit, "shortage": shortage}
         rows.append({**row, "delta": on_hand - level.on_hand})
         if shortage > level.shortage:
             await announce(tx, StockShort(level.id, shortage))
@@ -96,7 +96,7 @@ async def _items(tx: Tx, variants: list[UUID]) -> Mapping[UUID, UUID]:
     await tx.insert(StockItem, ({"id": row["id"], "title": row["title"]} for row in new))
     await tx.insert(
         VariantStockItem,
-        ({"variant_id": str(row["variant"]), "stock_item_id": row["id"], "quantity": 1} for row in new),
+        ({"variant_id": row["variant"], "stock_item_id": row["id"], "quantity": 1} for row in new),
     )
     bundles = {row.id for row in recipes if row.quantity > 1}
     items: dict[UUID, UUID] = {row["variant"]: row["id"] for row in new}

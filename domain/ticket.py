@@ -11,7 +11,7 @@ from db import Order, OrderLine, Ticket, TicketEvent, WorkflowState
 from db.connection import Read, Tx, new_id
 from db.order import WorkStatus
 from db.ticket import TicketEventKind, Visibility
-from db.workflow import ActorKind, InitialFor, StateKind
+from db.workflow import InitialFor, StateKind
 from domain import order as orders
 from domain import workflow
 from domain.actor import SYSTEM, Actor, OrderAccess
@@ -71,7 +71,7 @@ def visible_to(actor: Actor, access: OrderAccess | None, permission: str = "tick
     """Tickets that a query may touch: staff with the permission all, otherwise those of one's own orders."""
     if actor.may(permission):
         return Ticket.id.is_not(None)
-    mine = select(Order.id).where(orders.visible_to(actor, access), Order.id == Ticket.order_id)
+    mine = select(Order.id).where(orders.owned_by(actor, access), Order.id == Ticket.order_id)
     return mine.exists()
 
 
@@ -120,7 +120,7 @@ async def move(tx: Tx, command: Move, actor: Actor) -> None:
 
 
 async def post_message(tx: Tx, command: PostMessage, actor: Actor, access: OrderAccess | None) -> None:
-    if command.visibility == Visibility.INTERNAL and actor.kind != ActorKind.STAFF:
+    if command.visibility == Visibility.INTERNAL and not actor.may("tickets:write"):
         raise ValidationFailed("Only staff write internal notes.", path=("visibility",))
     ticket = await _lock(tx, command.ticket_id, actor, access)
     body = {"body": command.body.strip()}

@@ -90,23 +90,22 @@ async def update_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
             for i, line in enumerate(given.lines)
         ]
     )
-    return await _change(ctx, given, commands)
-
-
-async def remove_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
-    commands = gathered(
-        [
-            (("line_ids",), lambda i=i, line_id=line_id: ChangeLine(ids.decode("CartLine", line_id, str(i)), 0))
-            for i, line_id in enumerate(given.line_ids)
-        ]
-    )
-    return await _change(ctx, given, commands)
-
-
-async def _change(ctx: Ctx, given: Any, commands: list[ChangeLine]) -> dict[str, Any]:
     by = _key(ctx, given, "cart_id")
     async with ctx.shop.tx() as tx:
         await carts.change_lines(tx, await carts.lock_open(tx, by), commands)
+    return {"cart": await ctx.load(cart_by_id, by.cart_id)}
+
+
+async def remove_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
+    lines = gathered(
+        [
+            (("line_ids", str(i)), lambda line_id=line_id: ids.decode("CartLine", line_id))
+            for i, line_id in enumerate(given.line_ids)
+        ]
+    )
+    by = _key(ctx, given, "cart_id")
+    async with ctx.shop.tx() as tx:
+        await carts.remove_lines(tx, await carts.lock_open(tx, by), lines)
     return {"cart": await ctx.load(cart_by_id, by.cart_id)}
 
 

@@ -26,23 +26,21 @@ from domain import price
 from domain.price import Wanted
 from engine.batch import Batch
 from resolvers import ids
-from resolvers.batches import connected, many, one
+from resolvers.batches import connected, grouped, many, one
 from resolvers.context import Ctx
 from resolvers.page import Page, PageArgs, Sort, page
 from resolvers.request_error import BadUserInput
 
 PUBLISHED = select(Product).where(Product.status == ProductStatus.PUBLISHED)
 LIVE_VARIANTS = select(Variant).where(Variant.archived_at.is_(None))
-BY_ID = Sort("id", (Product.id,))
+BY_ID = Sort("product.id", (Product.id,))
 
 product_by_id = one(PUBLISHED, Product.id)
 variant_by_id = one(select(Variant), Variant.id)
 media_by_id = one(select(Media), Media.id)
 region_by_id = one(select(Region), Region.id)
 media_of_product = many(select(Media).order_by(Media.rank, Media.id), Media.product_id)
-options_of_product = many(select(ProductOption).order_by(ProductOption.rank), ProductOption.product_id)
-values_of_option = many(select(OptionValue).order_by(OptionValue.rank), OptionValue.option_id)
-variants_of_product = connected(LIVE_VARIANTS, Variant.product_id, Sort("rank", (Variant.rank, Variant.id)))
+variants_of_product = connected(LIVE_VARIANTS, Variant.product_id, Sort("variant.rank", (Variant.rank, Variant.id)))
 selected_options = many(
     select(VariantOptionValue.variant_id, ProductOption.name, OptionValue.name.label("value"))
     .join(ProductOption, ProductOption.id == VariantOptionValue.option_id)
@@ -59,9 +57,31 @@ categories_of_product = many(
 collections_of_product = many(
     select(ProductCollection.product_id, *Collection.__table__.c)
     .join(Collection, Collection.id == ProductCollection.collection_id)
-    .order_by(Collection.title),
+    .order_by(Collection.title, Collection.id),
     ProductCollection.product_id,
 )
+
+
+async def _options(ctx: Ctx, products: list[UUID]) -> list[Any]:
+    """Options with their values, by one statement: neither is shown without the other."""
+    rows = await ctx.read.records(
+        select(
+            *ProductOption.__table__.c,
+            OptionValue.id.label("value_id"),
+            OptionValue.name.label("value_name"),
+        )
+        .join(OptionValue, OptionValue.option_id == ProductOption.id)
+        .where(ProductOption.product_id == any_(cast(Any, products)))
+        .order_by(ProductOption.rank, ProductOption.id, OptionValue.rank, OptionValue.id)
+    )
+    options: dict[UUID, dict[str, Any]] = {}
+    for row in rows:
+        option = options.setdefault(row.id, {**row, "values": []})
+        option["values"].append({"id": row.value_id, "name": row.value_name})
+    return grouped(list(options.values()), "product_id", products)
+
+
+options_of_product = Batch("options of product", _options)
 
 
 async def products(ctx: Ctx, args: PageArgs) -> Page:

@@ -37,7 +37,7 @@ def encode(kind: str, key: UUID) -> str:
 def decode(kind: str, public: str, *path: str) -> UUID:
     """The key inside a public id; refuses one of another kind, at `path`."""
     prefix, _, suffix = public.rpartition("_")
-    if prefix == PREFIXES[kind] and len(suffix) == SUFFIX and suffix.isascii() and suffix.islower():
+    if prefix == PREFIXES[kind] and len(suffix) == SUFFIX and suffix.isascii() and suffix == suffix.lower():
         try:
             key = UUID(bytes=bytes(base32.decode(suffix)))
         except (ValueError, TypeError, KeyError, IndexError):

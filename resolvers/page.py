@@ -1,5 +1,6 @@
 """Pages of lists: Relay connections by keyset, so that a page deep down costs what the first one does."""
 
+import asyncio
 import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
@@ -49,6 +50,8 @@ class Sort:
 
 
 def _typed(value: Any, type_: type) -> Any:
+    if type_ in {UUID, datetime} and not isinstance(value, str):
+        raise TypeError(value)
     if type_ is UUID:
         return UUID(value)
     if type_ is datetime:
@@ -129,4 +132,16 @@ async def page(ctx: Ctx, statement: Select[Any], sort: Sort, args: PageArgs) -> 
         capped = statement.with_only_columns(sort.columns[-1]).limit(COUNT_CAP + 1).subquery()
         return await ctx.read.one_scalar(select(func.count()).select_from(capped))
 
-    return page_of(rows, sort, args, count)
+    return page_of(rows, sort, args, once(count))
+
+
+def once(ask: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[int]]:
+    """Asks when it is first called; later calls wait for the same answer."""
+    asked: list[asyncio.Future[int]] = []
+
+    async def answer() -> int:
+        if not asked:
+            asked.append(asyncio.ensure_future(ask()))
+        return await asked[0]
+
+    return answer

@@ -19,7 +19,7 @@ from resolvers.context import Ctx
 from resolvers.page import Page, PageArgs, Sort, page
 from resolvers.request_error import BadUserInput, Unauthenticated
 
-BY_ID = Sort("id", (Ticket.id,))
+BY_ID = Sort("ticket.id", (Ticket.id,))
 CHECK_EVERY = 5.0
 """Seconds after which a stream looks by itself whether it may still be read."""
 
@@ -38,6 +38,8 @@ async def _states(ctx: Ctx, keys: list[tuple[UUID, str]]) -> list[Any]:
 
 async def _next_states(ctx: Ctx, keys: list[tuple[UUID, str]]) -> list[Any]:
     """Where the caller may move tickets of (workflow, state) to; nowhere, for most."""
+    if not ctx.actor.may("tickets:write"):
+        return [[] for _ in keys]
     of_state = (WorkflowState.workflow_id == WorkflowTransition.workflow_id) & (
         WorkflowState.code == WorkflowTransition.to_state
     )

@@ -6,10 +6,14 @@ import strawberry
 from graphql import GraphQLError, GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, GraphQLUnionType
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
 from schema.build import COLUMN, MODEL, NEEDS, value_of
 from schema.context import ContextDirective, in_context
 from schema.errors import ERROR_TYPES
+from schema.operation import NeedsStream, OneOperation
 from schema.roots import Mutation, Query, Subscription
 from schema.scalars import SCALARS
 from schema.ticket import TicketMessagePosted, TicketMoved, TicketOpened
@@ -22,7 +26,19 @@ class Schema(strawberry.Schema):
 
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         del sync
-        return [ContextDirective()]
+        return [OneOperation(), ContextDirective()]
+
+    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
+        """Queries and mutations; subscriptions are streams and have a way of their own."""
+        allowed = set(kwargs.pop("allowed_operation_types", None) or OperationType)
+        try:
+            return await super().execute(
+                *args, allowed_operation_types=allowed - {OperationType.SUBSCRIPTION}, **kwargs
+            )
+        except InvalidOperationTypeError as error:
+            if error.operation_type is OperationType.SUBSCRIPTION:
+                raise NeedsStream(error.operation_type) from None
+            raise
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Errors are told and logged where they leave the server, with the request's id (server/errors.py)."""

@@ -7,7 +7,7 @@ loaded by a batch (`loads`) or asked for with arguments (`asks`). A root field i
 
 import inspect
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Final, TypeVar, cast
 
@@ -15,10 +15,11 @@ import strawberry
 from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
-from domain.refusal import Refusal, refusals_of
+from domain.refusal import Key, Refusal, refusals_of
 from engine.batch import Batch
 from resolvers.context import Ctx
 from resolvers.request_error import BadUserInput
+from schema.plain import plain, plain_all
 
 T = TypeVar("T")
 Needs = str
@@ -132,7 +133,7 @@ def asks(resolver: Callable[..., Awaitable[Any]], description: str, **arguments:
     """A field with arguments, or one that needs more than its row: `resolver(ctx, row, **arguments)`."""
 
     async def resolve(root: Any, info: strawberry.Info, **values: Any) -> Any:
-        return await _asked(resolver(cast(Ctx, info.context), root, **_plain_all(arguments, values)))
+        return await _asked(resolver(cast(Ctx, info.context), root, **_arguments(arguments, values)))
 
     return strawberry.field(resolver=_signed(resolve, arguments, rooted=True), description=description)
 
@@ -143,7 +144,7 @@ def query(resolver: Callable[..., Awaitable[Any]], needs: Needs, description: st
     async def resolve(info: strawberry.Info, **values: Any) -> Any:
         ctx = cast(Ctx, info.context)
         ctx.require(needs)
-        return await _asked(resolver(ctx, **_plain_all(arguments, values)))
+        return await _asked(resolver(ctx, **_arguments(arguments, values)))
 
     return strawberry.field(
         resolver=_signed(resolve, arguments), description=description, metadata=_declared(needs, description)
@@ -161,7 +162,7 @@ def mutation(input_: type, resolver: Callable[..., Awaitable[dict[str, Any]]], n
         ctx.require(needs)
         ctx.loaded.clear()
         try:
-            return {"user_errors": [], "warnings": [], **await resolver(ctx, _plain(values["input"]))}
+            return {"user_errors": [], "warnings": [], **await resolver(ctx, plain(values["input"]))}
         except (Refusal, ExceptionGroup) as error:
             return {"user_errors": user_errors(error), "warnings": []}
 
@@ -177,7 +178,7 @@ def subscription(resolver: Callable[..., AsyncGenerator[Any]], needs: Needs, des
     async def resolve(info: strawberry.Info, **values: Any) -> AsyncGenerator[Any]:
         ctx = cast(Ctx, info.context)
         ctx.require(needs)
-        stream = resolver(ctx, **_plain_all(arguments, values))
+        stream = resolver(ctx, **_arguments(arguments, values))
         try:
             async for item in stream:
                 yield item
@@ -212,22 +213,11 @@ def _signed(resolve: Any, arguments: Mapping[str, Arg], *, rooted: bool = False)
     return resolve
 
 
-def _plain_all(arguments: Mapping[str, Arg], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _plain(values.get(name)) for name in arguments}
-
-
-def _plain(value: Any) -> Any:
-    """What was left out is None, a code is its text: resolvers need not know Strawberry."""
-    if value is UNSET:
-        return None
-    if isinstance(value, list):
-        return [_plain(item) for item in cast("list[Any]", value)]
-    if isinstance(value, Enum) and not isinstance(value, str):
-        return value.value
-    if is_dataclass(value):
-        for name, part in vars(value).items():
-            setattr(value, name, _plain(part))
-    return value
+def _arguments(arguments: Mapping[str, Arg], values: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return plain_all(arguments, values)
+    except (Refusal, ExceptionGroup) as error:
+        raise bad_input(error) from None
 
 
 async def _asked(answer: Awaitable[T]) -> T:
@@ -254,7 +244,7 @@ def _all_refusals(error: Refusal | ExceptionGroup) -> list[Refusal]:
 
 def public_path(refusal: Refusal) -> list[str]:
     """The input path in the names of the schema."""
-    return [to_camel_case(part) for part in refusal.path]
+    return [str(part) if isinstance(part, Key) else to_camel_case(part) for part in refusal.path]
 
 
 def user_errors(error: Refusal | ExceptionGroup) -> list[dict[str, Any]]:

@@ -77,7 +77,7 @@ class ProductOption(Node):
 
     id: strawberry.ID = public_id("ProductOption")
     name: str = column("Shown to shoppers: `Size`.")
-    values: list[OptionValue] = loads(catalog.values_of_option, "id", "The choices, in the merchant's order.")
+    values: list[OptionValue] = strawberry.field(description="The choices, in the merchant's order.")
 
 
 @view()
@@ -136,7 +136,9 @@ class Variant(Node):
         quantity=arg(int, "When so many are bought.", 1),
     )
     availability: Availability = asks(_available, "Whether it can be bought now.")
-    product: "Product" = loads(catalog.product_by_id, "product_id", "What it is a variant of.")
+    product: "Product | None" = loads(
+        catalog.product_by_id, "product_id", "What it is a variant of. Null: it is not published any more."
+    )
 
 
 @view(CategoryRow)

@@ -1,18 +1,24 @@
 """Amounts as clients see them."""
 
+import re
 from collections.abc import Iterable
+from copy import copy
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import strawberry
 from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency
 
 from domain.money import Money as Amount
+from domain.money import digits
 from resolvers.context import Ctx
 from resolvers.request_error import BadUserInput
 from schema.build import asks, column, derived, input_type, optional, required, view
 from schema.scalars import BigInt, CurrencyCode
+
+CODE_BESIDE_DIGIT: Final = re.compile(r"(?<=[^\W\d_])(?=\d)")
+"""Where CLDR puts a space and Babel does not: `KWD 1.234`, but `€1.23`."""
 
 
 async def _formatted(ctx: Ctx, money: Amount, locale: str | None) -> str:
@@ -22,7 +28,10 @@ async def _formatted(ctx: Ctx, money: Amount, locale: str | None) -> str:
         parsed = Locale.parse(wanted, sep="-" if "-" in wanted else "_")
     except (UnknownLocaleError, ValueError):
         raise BadUserInput("This is not a locale such as de-DE.", "locale") from None
-    return format_currency(money.amount, money.currency, locale=parsed)
+    pattern = copy(parsed.currency_formats["standard"])
+    pattern.frac_prec = (digits(money.currency),) * 2  # CLDR rounds some currencies to what cash there is
+    written = format_currency(money.amount, money.currency, pattern, parsed, currency_digits=False)
+    return CODE_BESIDE_DIGIT.sub("\N{NO-BREAK SPACE}", written)
 
 
 @view(Amount)

@@ -1,6 +1,6 @@
 """Scalars and the enums of codes that the world defines."""
 
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NewType, cast
 
@@ -24,9 +24,12 @@ def _json_object(value: Any) -> dict[str, Any]:
 
 
 def _decimal(value: Any) -> Decimal:
-    if not isinstance(value, str | int):
+    if not isinstance(value, str | int) or isinstance(value, bool):
         raise ValueError('Write the amount as a string, for example "12.50".')
-    number = Decimal(value)
+    try:
+        number = Decimal(value)
+    except InvalidOperation:
+        raise ValueError("This is not a number.") from None
     if not number.is_finite():
         raise ValueError("This is not a number.")
     return number

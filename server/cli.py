@@ -15,7 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from db.connection import connect
 from db.workflow import ActorKind
-from domain.customer import check_password, create_staff, customer_credentials, staff_credentials
+from domain.customer import ADMINISTRATOR, check_password, create_staff, customer_credentials, staff_credentials
 from domain.durable import by_event
 from domain.processes.import_shopify import ImportOptions, ImportReport, import_shopify
 from domain.processes.shop import Shop
@@ -177,7 +177,7 @@ def staff_create(
 
     async def create(shop: Shop) -> None:
         async with shop.tx() as tx:
-            await create_staff(tx, email, name, hashed, role or ["Administrator"])
+            await create_staff(tx, email, name, hashed, role or [ADMINISTRATOR])
 
     in_shop(settings, create)
     out.print(f"{email} can sign in.")

@@ -18,7 +18,11 @@ FOLDER: Final = ROOT / "demo"
 QUERIES: Final = {
     "Browse, with prices for Germany": """query Browse @inContext(country: DE) {
   products(first: 5) {
-    nodes { handle title variants(first: 3) { nodes { title sku price { amount { formatted } compareAt { formatted } } } } }
+    nodes {
+      handle
+      title
+      variants(first: 3) { nodes { title sku price { amount { formatted } compareAt { formatted } } } }
+    }
     pageInfo { hasNextPage endCursor }
   }
 }""",
@@ -26,7 +30,9 @@ QUERIES: Final = {
   product(by: {handle: "pizza-box"}) {
     title briefSchema
     options { name values { name } }
-    variants(first: 5) { nodes { id title price { amount { formatted(locale: "ja-JP") } taxIncluded } availability { status } } }
+    variants(first: 5) {
+      nodes { id title price { amount { formatted(locale: "ja-JP") } taxIncluded } availability { status } }
+    }
   }
 }""",
     "The board (sign in as staff first)": """query Board {

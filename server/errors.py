@@ -1,6 +1,7 @@
 """Top-level `errors`: every one has a code, ours are told, everything else is masked and logged."""
 
 import logging
+import re
 from typing import Any, Final
 
 from asyncpg import (
@@ -11,6 +12,8 @@ from asyncpg import (
     PostgresConnectionError,
 )
 from graphql import GraphQLError
+from strawberry.exceptions import MissingQueryError
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
 from resolvers.request_error import RequestError
 
@@ -23,6 +26,10 @@ TRY_AGAIN: Final = (
     OperatorInterventionError,
     PostgresConnectionError,
 )
+NOT_TO_BE_RUN: Final = (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError)
+"""How Strawberry says that a request over SSE names no operation, or one of a kind that is not allowed there."""
+SUGGESTION: Final = re.compile(r" Did you mean .*\?$", re.DOTALL)
+"""What graphql-core adds to its messages; it would tell the schema piece by piece where introspection is closed."""
 _log = logging.getLogger(__name__)
 
 
@@ -31,11 +38,13 @@ def public_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     cause = error.original_error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
-    shown: dict[str, Any] = {"message": error.message}
+    shown: dict[str, Any] = {"message": SUGGESTION.sub("", error.message)}
     if cause is None:
         extensions = {"code": "BAD_USER_INPUT" if error.path is None else "INTERNAL"}
     elif isinstance(cause, RequestError):
         extensions = dict(cause.extensions)
+    elif isinstance(cause, NOT_TO_BE_RUN):
+        extensions = {"code": "BAD_REQUEST"}
     elif error.path is None and isinstance(cause, ValueError | TypeError):
         extensions = {"code": "BAD_USER_INPUT"}  # a scalar refused its value
     else:
@@ -53,6 +62,12 @@ def _masked(cause: BaseException, request_id: str) -> tuple[str, dict[str, Any]]
         return "The shop cannot answer this right now; try again.", {"code": "UNAVAILABLE"}
     _log.error("request %s failed", request_id, exc_info=cause)
     return "Something went wrong on our side.", {"code": "INTERNAL"}
+
+
+def failed_request(cause: Exception, request_id: str) -> tuple[dict[str, Any], int]:
+    """The answer, with its status, when something failed before the operation began."""
+    message, extensions = _masked(cause, request_id)
+    return refused_request(message, extensions["code"], request_id), 503 if extensions["code"] == "UNAVAILABLE" else 500
 
 
 def refused_request(message: str, code: str, request_id: str) -> dict[str, Any]:

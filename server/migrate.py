@@ -10,6 +10,7 @@ from sqlalchemy import text
 
 from db.connection import Database, connect
 from domain import workflow
+from domain.customer import install_administrator
 from server.settings import ROOT
 from server.worker import migrate_dbos
 
@@ -45,6 +46,7 @@ async def _migrate(url: str) -> None:
                 await asyncio.to_thread(migrate_dbos, url)
                 async with database.tx() as tx:
                     await workflow.install(tx, workflow.DEFAULT)
+                    await install_administrator(tx)
             finally:
                 await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
     finally:

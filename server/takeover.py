@@ -98,9 +98,7 @@ class Presence:
                 await self._hold()
             except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 if told_at != self._held_at:
-                    _log.warning(
-                        "%s is without its lock: %s: %s", self.executor_id, type(error).__name__, error
-                    )
+                    _log.warning("%s is without its lock: %s: %s", self.executor_id, type(error).__name__, error)
                 told_at = self._held_at
             await asyncio.sleep(RECONNECT_EVERY)
 

@@ -5,7 +5,7 @@ from typing import Any, Final, cast
 
 import orjson
 from cross_web import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -22,7 +22,7 @@ from resolvers.context import ContextChoice, Ctx
 from resolvers.request_error import RequestError
 from schema import Schema
 from server.authentication import establish_actor
-from server.errors import public_error, refused_request
+from server.errors import failed_request, public_error, refused_request
 from server.relay import Relay
 from server.tokens import Argon2Passwords, SignedTokens
 
@@ -62,6 +62,11 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         except RequestError as error:
             status = STATUS.get(error.extensions["code"], 400)
             response = self._refused(request, error.message, error.extensions["code"], status)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            answer, status = failed_request(error, request.state.request_id)
+            response = Response(orjson.dumps(answer), status, media_type="application/json")
         await response(scope, receive, send)
 
     async def _read_body(self, request: Request) -> None:
@@ -133,7 +138,8 @@ def context_choice(header: str) -> ContextChoice:
     given: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in header.split(","))):
         name, _, value = part.partition("=")
-        if name.strip() not in ContextChoice.__dataclass_fields__ or not value.strip():
+        known = name.strip() in ContextChoice.__dataclass_fields__
+        if not known or not value.strip() or not value.isprintable():
             raise RequestError("X-Shop-Context is written like this: country=DE, locale=de-DE")
         given[name.strip()] = value.strip()
     return ContextChoice(**given)

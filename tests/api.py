@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from starlette.applications import Starlette
 
+from db.connection import Database
 from server.app import create_app
 from server.settings import read_settings
 
@@ -34,12 +35,15 @@ class Api:
 
     http: httpx.AsyncClient
     headers: dict[str, str] = field(default_factory=dict)
+    database: Database | None = None
+    """That of the application, when it runs in this process."""
 
     def signed_in(self, token: str | None) -> "Api":
-        return Api(self.http, {**self.headers, **({"authorization": f"Bearer {token}"} if token else {})})
+        headers = {**self.headers, **({"authorization": f"Bearer {token}"} if token else {})}
+        return Api(self.http, headers, self.database)
 
     def in_country(self, country: str) -> "Api":
-        return Api(self.http, {**self.headers, "x-shop-context": f"country={country}"})
+        return Api(self.http, {**self.headers, "x-shop-context": f"country={country}"}, self.database)
 
     async def raw(self, query: str, variables: dict[str, Any] | None = None) -> httpx.Response:
         return await self.http.post(
@@ -101,7 +105,7 @@ async def running_app(database_url: str, **environment: str) -> AsyncIterator[Ap
 
         transport = httpx.ASGITransport(with_state, raise_app_exceptions=True)
         async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as http:
-            yield Api(http)
+            yield Api(http, database=(state or {})["database"])
 
 
 def free_port() -> int:

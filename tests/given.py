@@ -1,15 +1,22 @@
 """What tests begin with: regions, products, stock, people, carts."""
 
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
-from db import Customer, Product, Role
+from db import Customer, OrderLine, Product, Role
+from db import Ticket as TicketRow
 from db.catalog import ProductStatus
 from db.connection import new_id
+from db.workflow import ActorKind
+from domain import ticket as tickets_of_domain
+from domain.actor import Actor
 from domain.catalog import upsert_products
 from domain.customer import create_staff
 from domain.price import PriceDraft, set_prices
@@ -150,3 +157,89 @@ async def order(api: Api, *lines: dict[str, Any], email: str = "sam@shop.example
     made = await cart(api, *lines, email=email)
     payload = await api.done("cartComplete", made.completion(), ORDER)
     return {**payload["order"], "accessToken": payload["accessToken"]}
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A ticket of a placed order with the order's access token; `id` as clients see it, `key` as the tables do."""
+
+    id: str
+    key: UUID
+    order: UUID
+    access_token: str
+
+
+async def tickets(shop: Shop, placed: dict[str, Any]) -> list[Ticket]:
+    """The tickets of a placed order, opened as the worker would, in the order of its lines."""
+    order_key = ids.decode("Order", placed["id"])
+    async with shop.tx() as tx:
+        await tickets_of_domain.reconcile(tx, order_key)
+    keys = await shop.read.scalars(
+        select(TicketRow.id)
+        .join(OrderLine, OrderLine.id == TicketRow.order_line_id)
+        .where(TicketRow.order_id == order_key)
+        .order_by(OrderLine.position, TicketRow.split_number)
+    )
+    return [Ticket(ids.encode("Ticket", key), key, order_key, placed["accessToken"]) for key in keys]
+
+
+async def ticket(shop: Shop, api: Api, handle: str = "banner", **columns: Any) -> Ticket:
+    """The only ticket of a new order in a shop that has nothing else; it lacks nothing and nothing happened yet."""
+    await regions(shop)
+    banner = await product(shop, handle, **columns)
+    (opened,) = await tickets(shop, await order(api, {"variantId": banner.variant, "quantity": 1}))
+    return opened
+
+
+async def counted(
+    shop: Shop, variant: UUID, place: str, on_hand: int, *, priority: int = 1, backorder: int = 0
+) -> None:
+    """What lies of a variant in a place, as after a count."""
+    async with shop.tx() as tx:
+        location = await upsert_location(tx, LocationDraft(place, place.title(), priority))
+        await set_counts(tx, [StockCount(variant, location, on_hand, backorder)])
+
+
+STAFF = Actor(ActorKind.STAFF, new_id(), frozenset({"tickets:read", "tickets:write"}))
+"""A member of staff, as domain functions see one."""
+
+
+async def caller(shop: Shop, api: Api, who: str, *permissions: str) -> Api:
+    """`nobody`, a `customer`, or `staff` with the permissions."""
+    if who == "nobody":
+        return Api(api.http)
+    if who == "customer":
+        await customer(shop, "ada@shop.example")
+        return await signed_in(api, "ada@shop.example")
+    await staff(shop, *permissions, email="grace@shop.example")
+    return await signed_in(api, "grace@shop.example", as_staff=True)
+
+
+async def until(condition: Callable[[], bool | Awaitable[bool]], within: float = 15) -> None:
+    """Waits for what is to come true by itself."""
+    end = time.monotonic() + within
+    while True:
+        met = condition()
+        if met if isinstance(met, bool) else await met:
+            return
+        assert time.monotonic() < end, f"not within {within} s"
+        await asyncio.sleep(0.02)
+
+
+async def products(shop: Shop, *drafts: ProductDraft) -> list[Sold]:
+    """Products with whatever the drafts say; without prices and stock."""
+    async with shop.tx() as tx:
+        made = await upsert_products(tx, drafts)
+    return [
+        Sold(
+            ids.encode("Product", one.product_id),
+            tuple(ids.encode("Variant", variant) for variant in one.variant_ids),
+            one.variant_ids,
+        )
+        for one in made
+    ]
+
+
+async def prices(shop: Shop, *drafts: PriceDraft) -> None:
+    async with shop.tx() as tx:
+        await set_prices(tx, drafts)

@@ -28,7 +28,7 @@ async def complete_cart(shop: Shop, command: CompleteCart) -> UUID:
     provider = shop.providers.get(command.provider)
     if provider is None:
         known = ", ".join(sorted(shop.providers))
-        raise ValidationFailed(f"There is no such payment provider; choose of: {known}.", path=("provider",))
+        raise ValidationFailed(f"There is no such payment provider; choose of: {known}.", path=("payment_provider",))
     async with shop.tx() as tx:
         prepared = await checkout.prepare(tx, command)
     if prepared.attempt is not None and prepared.attempt.state != AttemptState.SUCCEEDED:
@@ -65,14 +65,15 @@ async def sweep(shop: Shop) -> int:
     ended = 0
     for attempt in attempts:
         try:
-            ended += await _end(shop, attempt)
+            await _end(shop, attempt)
+            ended += 1
         except Exception:
             # Unknown is a state: the next sweep asks again.
             _log.exception("attempt %s could not be ended", attempt.id)
     return ended
 
 
-async def _end(shop: Shop, attempt: PaymentAttempt) -> int:
+async def _end(shop: Shop, attempt: PaymentAttempt) -> None:
     provider = shop.providers[attempt.provider]
     charge = Charge(attempt.id, attempt.amount, attempt.currency)
     answer = await provider.cancel(charge)
@@ -81,4 +82,3 @@ async def _end(shop: Shop, attempt: PaymentAttempt) -> int:
             await checkout.release(tx, attempt.id, AttemptState.CANCELLED)
         else:
             await checkout.finalise(tx, attempt.id, answer)
-    return 1

@@ -11,10 +11,11 @@ from sqlalchemy import select
 
 from db import Region, StockLocation
 from db.connection import Read, Tx
-from domain.catalog import Outcome, upsert_products
+from domain.catalog import upsert_products
 from domain.money import digits
 from domain.price import PriceDraft, set_prices
 from domain.processes.shop import Shop
+from domain.product import Outcome
 from domain.refusal import Refusal, ValidationFailed, refusals_of
 from domain.region import LocationDraft, upsert_location
 from domain.shopify import ProductSheet, read_products, scattered_handles
@@ -76,7 +77,8 @@ async def import_shopify(
 
     Products are found by handle and variants by SKU or option values; products that no file names stay as they
     are. A product with a problem is left out as a whole and the others go on. `progress` is told how many rows
-    were done since it was told last. A dry run does the same, and rolls every transaction back.
+    were done since it was told last. A dry run does the same, and rolls every transaction back; so it takes an
+    SKU for taken that another product of the files would have given up before.
     """
     run = _Import(shop, options, await _markets(shop.read, options))
     currencies = {market: currency for market, (currency, _) in run.markets.items()}

@@ -82,13 +82,13 @@ async def _arrange(tx: Tx, data: Mapping[str, Any]) -> None:
     products: dict[str, UUID] = {row.handle: row.id for row in rows}
     categories = list(_categories(data["categories"], None))
     await tx.insert(Category, (row for row, _ in categories))
-    members = ((str(products[handle]), row["id"]) for row, handles in categories for handle in handles)
+    members = ((products[handle], row["id"]) for row, handles in categories for handle in handles)
     await tx.insert(ProductCategory, ({"product_id": p, "category_id": c} for p, c in members))
     for collection in data["collections"]:
         collection_id = new_id()
         row = {"id": collection_id, "handle": collection["handle"], "title": collection["title"]}
         await tx.insert(Collection, [row])
-        links = ((str(products[handle]), rank) for rank, handle in enumerate(collection["products"], 1))
+        links = ((products[handle], rank) for rank, handle in enumerate(collection["products"], 1))
         await tx.insert(
             ProductCollection,
             ({"product_id": p, "collection_id": collection_id, "rank": rank} for p, rank in links),
@@ -142,4 +142,4 @@ async def _people(
         names = {name: staff[name] for name in ("email", "name")}
         staff_id = new_id()
         if await tx.run(insert(Staff).values(id=staff_id, password_hash=secrets[1], **names).on_conflict_do_nothing()):
-            await tx.insert(StaffRole, [{"staff_id": staff_id, "role_id": str(role_id)}])
+            await tx.insert(StaffRole, [{"staff_id": staff_id, "role_id": role_id}])

@@ -14,6 +14,8 @@ class Shop:
     providers: Mapping[str, PaymentProvider]
     sweep_after: float = 30.0
     """Seconds after which an undecided payment attempt is taken for abandoned by its client."""
+    answer_within: float = 20.0
+    """Seconds for which a payment provider's answer is waited for; then the outcome is unknown."""
 
     @property
     def read(self) -> Read:

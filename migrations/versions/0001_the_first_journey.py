@@ -724,7 +724,7 @@ def upgrade() -> None:
         sa.Column("actor_kind", sa.Text(), nullable=False),
         sa.Column("actor_id", sa.Uuid(), nullable=True),
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
         sa.CheckConstraint("actor_kind IN ('staff', 'customer', 'system')", name=op.f("ck_ticket_event_actor_kind")),
         sa.CheckConstraint("kind IN ('opened', 'moved', 'message')", name=op.f("ck_ticket_event_kind")),
         sa.CheckConstraint("visibility IN ('public', 'internal')", name=op.f("ck_ticket_event_visibility")),

@@ -1,0 +1,70 @@
+"""Arguments as resolvers get them: plain data, nothing of Strawberry in it, and nothing that cannot be stored.
+
+What PostgreSQL cannot hold (U+0000 in text and JSON) or JSON cannot say (infinite and oversized numbers) is
+refused here for every argument at once, with its path, before any resolver sees it.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import is_dataclass
+from enum import Enum
+from typing import Any, Final, cast
+
+from strawberry import UNSET
+
+from domain.refusal import Gathering, Key, ValidationFailed
+
+DEEPEST: Final = 100
+"""Levels of one argument; what is deeper could be stored but not be answered with."""
+LARGEST_WHOLE: Final = 2**63 - 1
+
+
+def plain(value: Any) -> Any:
+    """An input: what was left out is None, a code is its text. Refuses every part that cannot be stored at once."""
+    gathering = Gathering()
+    made = _plain(value, (), gathering)
+    gathering.raise_if_any()
+    return made
+
+
+def plain_all(names: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for the arguments of a field, by their names; the ones left out are None."""
+    gathering = Gathering()
+    made = {name: _plain(values.get(name), (name,), gathering) for name in names}
+    gathering.raise_if_any()
+    return made
+
+
+def _plain(value: Any, path: tuple[str, ...], gathering: Gathering) -> Any:
+    with gathering.at(*path):
+        _check(value, len(path))
+        if value is UNSET:
+            return None
+        if isinstance(value, Enum) and not isinstance(value, str):
+            return value.value
+        if isinstance(value, list):
+            items = cast("list[Any]", value)
+            return [_plain(item, (*path, str(i)), gathering) for i, item in enumerate(items)]
+        if isinstance(value, dict):
+            parts = cast("dict[str, Any]", value)
+            return {_checked_key(k): _plain(part, (*path, Key(k)), gathering) for k, part in parts.items()}
+        if is_dataclass(value):
+            for name, part in vars(value).items():
+                setattr(value, name, _plain(part, (*path, name), gathering))
+    return value
+
+
+def _checked_key(key: str) -> str:
+    _check(key, 0)
+    return key
+
+
+def _check(value: Any, depth: int) -> None:
+    if depth > DEEPEST:
+        raise ValidationFailed(f"This is nested more than {DEEPEST} levels deep.")
+    if isinstance(value, str) and "\0" in value:
+        raise ValidationFailed("Text cannot contain the character U+0000.")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValidationFailed("This is not a finite number.")
+    if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
+        raise ValidationFailed("A whole number has at most 64 bits.")

@@ -1,0 +1,130 @@
+"""Completing carts in tests: over the API with the facts of refusals, or directly with a provider of the test's own."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import select
+
+from db import Cart as CartRow
+from domain import cart as carts
+from domain.actor import GUEST
+from domain.address import Address
+from domain.assessment import assess
+from domain.cart import AddLine, CartKey
+from domain.checkout import CompleteCart
+from domain.money import Money, minor_units
+from domain.payment import Absent, Authorised, Charge, Declined
+from domain.processes.shop import Shop
+from resolvers import ids
+from resolvers.context import ContextChoice, find_region
+from tests.api import Api
+from tests.given import ORDER, Cart
+
+FACTS = """userErrors { __typename code path
+  ... on InsufficientStock { availableQuantity variantId lineId }
+  ... on PriceChanged { expected { amount currency } current { amount currency } }
+  ... on RequirementsNotMet { requirements { code step message mutation path lineId } }
+  ... on CartPaying { attemptId since }
+  ... on PaymentDeclined { retryable }
+  ... on InProgress { retryAfter } }"""
+
+
+async def complete(api: Api, cart: Cart, key: str = "key-1", **changes: Any) -> dict[str, Any]:
+    """The payload of `cartComplete`, whether it was done or refused."""
+    return await api.do("cartComplete", {**cart.completion(key), **changes}, f"{ORDER} {FACTS}")
+
+
+def refusal(payload: dict[str, Any]) -> dict[str, Any]:
+    """The one error of a payload that has nothing else, without its wording."""
+    (error,) = payload["userErrors"]
+    assert payload["order"] is payload["accessToken"] is payload["cart"] is None
+    return {name: value for name, value in error.items() if name != "message"}
+
+
+def short(available: int, variant: str, line: str) -> dict[str, Any]:
+    """The refusal of a line that wants more than there is."""
+    facts = {"availableQuantity": available, "variantId": variant, "lineId": line}
+    return {"__typename": "InsufficientStock", "code": "INSUFFICIENT_STOCK", "path": ["lines"], **facts}
+
+
+async def lines_of(api: Api, cart: Cart) -> list[str]:
+    """The ids of a cart's lines, in the order of adding."""
+    query = "query C($id: ID!, $token: String) { cart(id: $id, token: $token) { lines { id } } }"
+    read = await api(query, {"id": cart.id, "token": cart.token})
+    return [line["id"] for line in read["cart"]["lines"]]
+
+
+def command(cart: Cart, key: str = "key-1", provider: str = "bank") -> CompleteCart:
+    currency = cart.total["currency"]
+    expected = Money(minor_units(cart.total["amount"], currency), currency)
+    return CompleteCart(CartKey(ids.decode("Cart", cart.id), cart.token, GUEST), expected, key, provider)
+
+
+def paid(charge: Charge) -> Authorised:
+    return Authorised(f"bank:{charge.attempt_id}", charge.amount, charge.currency)
+
+
+NO_ANSWER = ConnectionError("the bank's line is dead")
+Answer = Authorised | Declined | Absent | Exception | Callable[[Charge], Authorised]
+
+
+@dataclass
+class Bank:
+    """A payment provider, an outside party: says what the test lets it say, the last answer again and again."""
+
+    answers: list[Answer]
+    cancels: list[Answer] = field(default_factory=lambda: [Absent()])
+    name: str = "bank"
+    asked: list[Charge] = field(default_factory=list)
+    cancelled: list[Charge] = field(default_factory=list)
+    silent: bool = False
+    silent_on_cancel: bool = False
+    spoke: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set it to end the silence."""
+
+    async def authorise(self, charge: Charge) -> Any:
+        self.asked.append(charge)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if self.silent:
+            await self.spoke.wait()
+        return self._say(answer, charge)
+
+    async def cancel(self, charge: Charge) -> Any:
+        self.cancelled.append(charge)
+        if self.silent_on_cancel:
+            await self.spoke.wait()
+        return self._say(self.cancels.pop(0) if len(self.cancels) > 1 else self.cancels[0], charge)
+
+    def _say(self, answer: Answer, charge: Charge) -> Any:
+        if isinstance(answer, Exception):
+            raise answer
+        return answer(charge) if callable(answer) else answer
+
+
+def paid_by(shop: Shop, *banks: Bank, sweep_after: float = 0) -> Shop:
+    """The shop with other payment providers, whose attempts the sweeper takes for abandoned at once."""
+    return replace(shop, providers={bank.name: bank for bank in banks}, sweep_after=sweep_after)
+
+
+HOME = Address(last_name="Baker", address1="Keizersgracht 1", city="Amsterdam", country="NL")
+
+
+async def many_carts(shop: Shop, *baskets: Sequence[AddLine]) -> list[Cart]:
+    """Carts that lack nothing, one for each basket: as `given.cart`, but many at once and without the API."""
+    region = await find_region(shop.read, ContextChoice())
+    tokens: list[tuple[UUID, str]] = []
+    async with shop.tx() as tx:
+        for lines in baskets:
+            tokens.append(await carts.create(tx, region, GUEST, "sam@shop.example"))
+            empty = await carts.lock_open(tx, CartKey(*tokens[-1], GUEST))
+            await carts.add_lines(tx, empty, lines)
+            await carts.set_addresses(tx, empty, HOME)
+    rows = [await shop.read.one(select(CartRow).where(CartRow.id == cart_id)) for cart_id, _ in tokens]
+    totals = [Money(found.totals.total, found.totals.currency) for found in await assess(shop.read, rows)]
+    return [
+        Cart(ids.encode("Cart", cart_id), token, {"amount": str(total.amount), "currency": total.currency})
+        for (cart_id, token), total in zip(tokens, totals, strict=True)
+    ]

@@ -1,0 +1,163 @@
+"""A ticket, live: its state first, then every change once and in order, over real HTTP and SSE."""
+
+import asyncio
+import random
+
+from sqlalchemy import text
+
+from tests import given
+from tests.live import Live, post, watching
+
+pytest_plugins = ["tests.live"]
+
+MESSAGES = 200
+WRITERS = 8
+
+
+async def test_a_stream_begins_with_the_ticket_as_it_is_and_tells_each_change_once(live: Live) -> None:
+    ticket = await live.ticket()
+    staff = await live.staff()
+    await post(live.api, ticket, "before")
+    async with watching(live.api, ticket) as stream:
+        assert await stream.item() == {
+            "__typename": "TicketSnapshot",
+            "seq": 2,
+            "ticket": {"id": ticket.id, "lastSeq": 2, "version": 1, "state": {"code": "brief_received"}},
+        }
+        await staff.done("ticketMove", {"ticketId": ticket.id, "toState": "designing_artwork"}, "ticket { id }")
+        moved = {"id": ticket.id, "lastSeq": 3, "version": 2, "state": {"code": "designing_artwork"}}
+        assert await stream.item() == {
+            "__typename": "TicketChange",
+            "seq": 3,
+            "ticket": moved,
+            "event": {
+                "__typename": "TicketMoved",
+                "seq": 3,
+                "actor": "STAFF",
+                "visibility": "PUBLIC",
+                "fromState": "brief_received",
+                "toState": "designing_artwork",
+            },
+        }
+        await post(live.api, ticket, "thanks")
+        item = await stream.item()
+        assert (item["seq"], item["ticket"]) == (4, {**moved, "lastSeq": 4})
+        assert (item["event"]["actor"], item["event"]["body"]) == ("CUSTOMER", "thanks")
+        await post(staff, ticket, *map(str, range(5, 15)))
+        assert await stream.messages(10) == [(n, str(n)) for n in range(5, 15)]
+
+
+async def test_with_the_last_seq_there_is_no_snapshot_but_at_once_what_was_missed(live: Live) -> None:
+    ticket = await live.ticket()
+    await post(live.api, ticket, "two", "three", "four")
+    everything = [(2, "two"), (3, "three"), (4, "four")]
+    for after in (1, 2, 3):
+        async with watching(live.api, ticket, after) as stream:
+            assert await stream.messages(4 - after) == everything[after - 1 :]
+    async with watching(live.api, ticket, 0) as stream:
+        assert (await stream.item())["event"]["__typename"] == "TicketOpened"
+        assert await stream.messages(3) == everything
+    async with watching(live.api, ticket, 4) as up_to_date, watching(live.api, ticket, None) as new:
+        assert (await new.item())["__typename"] == "TicketSnapshot"
+        await post(live.api, ticket, "five")
+        assert await up_to_date.messages(1) == await new.messages(1) == [(5, "five")]
+
+
+async def test_a_seq_of_another_time_gets_one_resync_and_the_end(live: Live) -> None:
+    ticket = await live.ticket()
+    for after in (2, 10**9, -1):
+        async with watching(live.api, ticket, after) as stream:
+            assert await stream.item() == {"__typename": "ResyncRequired", "seq": 1}
+            await stream.ends()
+
+
+async def watch_with_cuts(live: Live, ticket: given.Ticket, until: int, chance: random.Random) -> list[tuple[int, str]]:
+    """A client whose connection breaks again and again: it resumes with the last seq that it has seen."""
+    seen: list[tuple[int, str]] = []
+    last = 1
+    while last < until:
+        async with watching(live.api, ticket, last) as stream:
+            for _ in range(chance.choice((1, 2, 5, 20, 60))):
+                seen += await stream.messages(1)
+                last = seen[-1][0]
+                if last == until:
+                    break
+    return seen
+
+
+async def test_a_client_that_reconnects_with_its_last_seq_misses_nothing_and_gets_nothing_twice(live: Live) -> None:
+    ticket = await live.ticket()
+    chance = random.Random(20_260_101)
+    end = 1 + MESSAGES
+
+    async def write(writer: int) -> None:
+        await post(live.api, ticket, *(f"{writer}-{n}" for n in range(MESSAGES // WRITERS)))
+
+    watchers = [asyncio.create_task(watch_with_cuts(live, ticket, end, chance)) for _ in range(3)]
+    await asyncio.gather(*map(write, range(WRITERS)))
+    first, *others = await asyncio.gather(*watchers)
+    assert [seq for seq, _ in first] == list(range(2, end + 1))
+    assert sorted(body for _, body in first) == sorted(
+        f"{writer}-{n}" for writer in range(WRITERS) for n in range(MESSAGES // WRITERS)
+    )
+    assert others == [first, first]
+    for writer in range(WRITERS):  # what one writer says stays in its order
+        assert [body for _, body in first if body.startswith(f"{writer}-")] == [
+            f"{writer}-{n}" for n in range(MESSAGES // WRITERS)
+        ]
+
+
+async def test_fifty_who_watch_one_ticket_all_get_everything(live: Live) -> None:
+    ticket = await live.ticket()
+    connected = asyncio.Barrier(51)
+
+    async def watch() -> list[tuple[int, str]]:
+        async with watching(live.api, ticket) as stream:
+            assert (await stream.item())["seq"] == 1
+            await connected.wait()
+            return await stream.messages(10)
+
+    watchers = [asyncio.create_task(watch()) for _ in range(50)]
+    await connected.wait()
+    await post(live.api, ticket, *map(str, range(2, 12)))
+    assert await asyncio.gather(*watchers) == [[(n, str(n)) for n in range(2, 12)]] * 50
+
+
+async def newest_poll(live: Live) -> object:
+    """When the server last looked into the event log."""
+    return await live.shop.read.value(
+        text(
+            "SELECT max(query_start) FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid() AND query LIKE '%e.xid >=%'"
+        )
+    )
+
+
+async def polls(live: Live) -> bool:
+    """Several polls' time shows whether the server still follows the log."""
+    before = await newest_poll(live)
+    await asyncio.sleep(0.4)
+    return await newest_poll(live) != before
+
+
+async def test_clients_that_disconnect_leave_nothing_running(live: Live) -> None:
+    ticket = await live.ticket()
+    async with watching(live.api, ticket) as idle, watching(live.api, ticket, 0) as lagging:
+        await idle.item()
+        await lagging.item()
+        assert await polls(live)
+        await post(live.api, ticket, *map(str, range(30)))  # which nobody reads
+    for _ in range(5):  # cut before, or while, the first item is on its way
+        connection = asyncio.create_task(anext(live.api.events("subscription { __typename }", {})))
+        await asyncio.sleep(0.01)
+        connection.cancel()
+        async with watching(live.api, ticket, 0) as stream:
+            await stream.item()
+
+    async def quiet() -> bool:
+        return not await polls(live)
+
+    await given.until(quiet)
+    async with watching(live.api, ticket, 31) as stream:  # and whoever comes next is served as ever
+        await post(live.api, ticket, "again")
+        assert await stream.messages(1) == [(32, "again")]

@@ -1,0 +1,83 @@
+"""Settings: read once; a wrong one stops the start with one sentence that says what to write instead."""
+
+import subprocess
+import sys
+
+import pytest
+
+from server.settings import DEVELOPMENT_SECRET, WrongSetting, read_settings
+from tests.api import ROOT, environment_of_tests
+
+SECRETS = {"JWT_SECRET": "j" * 32, "COOKIE_SECRET": "c" * 32}
+
+
+def test_nothing_has_to_be_set_for_development() -> None:
+    settings = read_settings({})
+    assert (settings.database_url, settings.redis_url, settings.port, settings.production) == (None, None, 8000, False)
+    assert settings.jwt_secret == settings.cookie_secret == DEVELOPMENT_SECRET
+    assert settings.home == ROOT / ".counterfoil"
+
+
+def test_everything_can_be_set() -> None:
+    settings = read_settings(
+        {
+            **SECRETS,
+            "COUNTERFOIL_ENV": "production",
+            "DATABASE_URL": "postgresql://me@db/shop",
+            "REDIS_URL": "redis://cache:6379/0",
+            "STORE_CORS": "https://shop.example, https://www.shop.example",
+            "ADMIN_CORS": "https://admin.shop.example",
+            "PORT": "80",
+        }
+    )
+    assert settings.production
+    assert settings.store_cors == ("https://shop.example", "https://www.shop.example")
+    assert (settings.database_url, settings.port) == ("postgresql://me@db/shop", 80)
+
+
+def test_production_lets_no_browser_call_unless_it_is_told_which() -> None:
+    assert read_settings({**SECRETS, "COUNTERFOIL_ENV": "production"}).store_cors == ()
+
+
+@pytest.mark.parametrize(
+    ("environment", "said"),
+    [
+        ({"COUNTERFOIL_ENV": "staging"}, "write development or production"),
+        ({"DATABASE_URL": "mysql://db/shop"}, "DATABASE_URL must be an address such as postgresql://user@host/name"),
+        ({"DATABASE_URL": "localhost"}, "DATABASE_URL must be an address"),
+        ({"DATABASE_URL": "postgresql+asyncpg://db/shop"}, "DATABASE_URL must be an address"),
+        ({"REDIS_URL": "http://cache"}, "REDIS_URL must be an address such as redis://host:6379/0"),
+        ({"PORT": "http"}, "PORT is 'http'; write a number from 1 to 65535"),
+        ({"PORT": "0"}, "PORT is '0'"),
+        ({"PORT": "65536"}, "PORT is '65536'"),
+        ({"STORE_CORS": "shop.example"}, "STORE_CORS has 'shop.example'; write origins such as https://"),
+        ({"ADMIN_CORS": "https://a.example/admin"}, "ADMIN_CORS has 'https://a.example/admin'"),
+        ({"STORE_CORS": "*"}, "STORE_CORS has '*'"),
+        ({"COUNTERFOIL_ENV": "production"}, "JWT_SECRET must be a secret of your own of 32 characters"),
+        ({"COUNTERFOIL_ENV": "production", "JWT_SECRET": "short"}, "JWT_SECRET must be a secret"),
+        (
+            {"COUNTERFOIL_ENV": "production", "JWT_SECRET": DEVELOPMENT_SECRET, "COOKIE_SECRET": "c" * 32},
+            "JWT_SECRET must be a secret",
+        ),
+        ({"COUNTERFOIL_ENV": "production", "JWT_SECRET": "j" * 32}, "COOKIE_SECRET must be a secret"),
+    ],
+)
+def test_a_wrong_setting_is_told_with_what_to_write(environment: dict[str, str], said: str) -> None:
+    with pytest.raises(WrongSetting) as refused:
+        read_settings(environment)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("command", [["serve"], ["token", "me@shop.example"]])
+def test_a_command_with_a_wrong_setting_ends_with_one_sentence(command: list[str]) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "server.cli", *command],
+        cwd=ROOT,
+        env=environment_of_tests(PORT="eighty"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "PORT is 'eighty'; write a number from 1 to 65535.\n"
