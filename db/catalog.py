@@ -198,18 +198,23 @@ class ProductCollection(Base):
 COMPLETE_VARIANTS = """
 CREATE FUNCTION check_variants_complete() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    changed record;
-    one uuid;
-    all_of uuid;
+    changed uuid[];
     wrong uuid;
 BEGIN
-    IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
-    IF TG_TABLE_NAME = 'variant' THEN one := changed.id;
-    ELSIF TG_TABLE_NAME = 'variant_option_value' THEN one := changed.variant_id;
-    ELSE all_of := changed.product_id;
+    -- Whoever changes options or variants of a product queues up here: two that cannot see each other's rows
+    -- would both be right, and the result of both wrong.
+    IF TG_TABLE_NAME = 'product_option' THEN
+        PERFORM FROM product WHERE id IN (NEW.product_id, OLD.product_id) ORDER BY id FOR NO KEY UPDATE;
+        changed := ARRAY(SELECT id FROM variant WHERE product_id IN (NEW.product_id, OLD.product_id));
+    ELSE
+        IF TG_TABLE_NAME = 'variant' THEN changed := ARRAY[NEW.id];
+        ELSE changed := ARRAY[NEW.variant_id, OLD.variant_id];
+        END IF;
+        PERFORM FROM product WHERE id IN (SELECT product_id FROM variant WHERE id = ANY(changed))
+        ORDER BY id FOR NO KEY UPDATE;
     END IF;
     SELECT v.id INTO wrong FROM variant v
-    WHERE v.archived_at IS NULL AND (v.id = one OR v.product_id = all_of)
+    WHERE v.archived_at IS NULL AND v.id = ANY(changed)
       AND (v.combination IS DISTINCT FROM
              (SELECT array_agg(value_id ORDER BY value_id) FROM variant_option_value WHERE variant_id = v.id)
            OR cardinality(v.combination) <>
@@ -225,7 +230,7 @@ END $$;
 TRIGGERS = {
     "variant": "INSERT OR UPDATE OF combination, archived_at, product_id ON variant",
     "variant_option_value": "INSERT OR UPDATE OR DELETE ON variant_option_value",
-    "product_option": "INSERT OR DELETE ON product_option",
+    "product_option": "INSERT OR UPDATE OF product_id OR DELETE ON product_option",
 }
 VARIANT_TRIGGERS = [
     f"CREATE CONSTRAINT TRIGGER {table}_complete AFTER {events} DEFERRABLE INITIALLY DEFERRED "

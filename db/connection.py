@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 import orjson
-from sqlalchemy import Executable, bindparam, column, func, insert, select
+from sqlalchemy import Executable, TableValuedAlias, bindparam, column, func, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as AsyncpgDialect  # noqa: N812
 from sqlalchemy.sql.base import ExecutableStatement
@@ -148,12 +148,24 @@ class Tx(Read):
         listed = list(rows)
         if not listed:
             return
-        names = list(listed[0])
-        given = func.jsonb_to_recordset(bindparam("rows", listed, JSONB)).table_valued(
-            *(column(name, model.__table__.c[name].type) for name in names), name="given"
-        )
-        source = select(given.render_derived(with_types=True))
-        await self.run(insert(model).from_select(names, source, include_defaults=False))
+        source = select(_recordset(model, listed))
+        await self.run(insert(model).from_select(list(listed[0]), source, include_defaults=False))
+
+    async def update(self, model: type[Model], rows: Iterable[Mapping[str, Any]]) -> None:
+        """Updates any number of rows by one statement; each gives its `id` and the columns that change."""
+        listed = list(rows)
+        if not listed:
+            return
+        given = _recordset(model, listed)
+        values = {name: given.c[name] for name in listed[0] if name != "id"}
+        await self.run(update(model).values(values).where(model.__table__.c["id"] == given.c["id"]))
+
+
+def _recordset(model: type[Base], rows: list[Mapping[str, Any]]) -> TableValuedAlias:
+    """Rows as one parameter, so that a statement does not depend on their number."""
+    columns = (column(name, model.__table__.c[name].type) for name in rows[0])
+    given = func.jsonb_to_recordset(bindparam("rows", rows, JSONB)).table_valued(*columns, name="given")
+    return given.render_derived(with_types=True)
 
 
 @dataclass

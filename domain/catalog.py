@@ -8,8 +8,7 @@ from typing import Any, Final, cast
 from uuid import UUID
 
 import nh3
-from sqlalchemy import any_, bindparam, column, delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import any_, delete, func, select, text, update
 
 from db import Media, OptionValue, Product, ProductOption, Variant, VariantOptionValue
 from db.base import Base
@@ -116,11 +115,11 @@ class Plan:
         """Sixteen statements at most; the order is what foreign keys and unique indexes ask for."""
         for model in (Product, Media, ProductOption, OptionValue):
             await tx.insert(model, self.inserts[model])
-            await _update(tx, model, self.updates[model])
+            await tx.update(model, self.updates[model])
         # Unique indexes do not wait for the end of a statement, so a variant steps out of them before it moves.
         await _run(tx, update(Variant).values(archived_at=func.now()), Variant.id, self.archived)
         await _run(tx, delete(VariantOptionValue), VariantOptionValue.variant_id, self.relinked)
-        await _update(tx, Variant, self.updates[Variant])
+        await tx.update(Variant, self.updates[Variant])
         await tx.insert(Variant, self.inserts[Variant])
         await tx.insert(VariantOptionValue, self.inserts[VariantOptionValue])
         await _run(tx, delete(VariantOptionValue), VariantOptionValue.value_id, self.gone[OptionValue])
@@ -136,18 +135,6 @@ class Plan:
 async def _run(tx: Tx, statement: Any, column: Any, ids: Iterable[UUID]) -> None:
     if listed := list(ids):
         await tx.run(statement.where(column == _any_of(listed)))
-
-
-async def _update(tx: Tx, model: type[Base], rows: list[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    columns = model.__table__.c
-    given = func.jsonb_to_recordset(bindparam("rows", rows, JSONB)).table_valued(
-        *(column(name, columns[name].type) for name in rows[0]), name="given"
-    )
-    given = given.render_derived(with_types=True)
-    values = {name: given.c[name] for name in rows[0] if name != "id"}
-    await tx.run(update(model).values(values).where(columns["id"] == given.c["id"]))
 
 
 _PRODUCT_FIELDS: Final = (

@@ -158,12 +158,15 @@ async def release(tx: Tx, attempt_id: UUID, state: AttemptState) -> None:
         )
 
 
-async def abandoned(read: Read, seconds: float) -> list[PaymentAttempt]:
-    """Attempts that have been undecided for so long that nobody can be waiting for them any more."""
+async def abandoned(read: Read, seconds: float, most: int = 100) -> list[PaymentAttempt]:
+    """Attempts that have been undecided for so long that nobody can be waiting for them any more.
+
+    Any of them, so that those whose provider is away do not keep others from their turn.
+    """
     since = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
     undecided = PaymentAttempt.state == any_(cast(Any, [AttemptState.STARTED, AttemptState.ACTION_REQUIRED]))
     statement = select(PaymentAttempt).where(undecided, PaymentAttempt.created_at < since)
-    return await read.all(statement.order_by(PaymentAttempt.created_at).limit(100))
+    return await read.all(statement.order_by(func.random()).limit(most))
 
 
 def _now() -> Any:

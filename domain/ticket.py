@@ -246,9 +246,9 @@ async def _refresh_work_status(tx: Tx, order_id: UUID) -> None:
     await orders.set_work_status(tx, order_id, status)
 
 
-async def history(read: Read, ticket_id: UUID, after: int, *, internal: bool) -> Sequence[TicketEvent]:
-    """What happened after `after`, oldest first; customers never see internal notes (so they may see gaps)."""
+async def history(read: Read, ticket_id: UUID, after: int, *, internal: bool, most: int) -> Sequence[TicketEvent]:
+    """The next `most` events after `after`; customers never see internal notes (so they may see gaps)."""
     statement = select(TicketEvent).where(TicketEvent.ticket_id == ticket_id, TicketEvent.seq > after)
     if not internal:
         statement = statement.where(TicketEvent.visibility == Visibility.PUBLIC)
-    return await read.all(statement.order_by(TicketEvent.seq))
+    return await read.all(statement.order_by(TicketEvent.seq).limit(most))

@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from typing import Any, cast
+from uuid import UUID
 
 from sqlalchemy import any_, select
 
-from db import Cart, Order, RegionCountry
+from db import Cart, CartLine, Order, RegionCountry
 from db.order import OrderStatus
 from domain import address
 from domain import cart as carts
 from domain.address import Address
-from domain.assessment import assess
+from domain.assessment import Assessment, assess
 from domain.cart import AddLine, CartKey, ChangeLine
 from domain.checkout import CompleteCart
 from domain.money import Money, minor_units
@@ -32,6 +33,29 @@ async def _assess(ctx: Ctx, keys: list[Any]) -> list[Any]:
 
 
 assessment_of_cart = Batch("assessment of cart", _assess)
+
+
+def lines(assessment: Assessment) -> list[dict[str, Any]]:
+    """The lines of a cart with everything that they show; their variants are read in the cart's region."""
+    return [
+        {
+            **line.row,
+            "price": line.price,
+            "total": line.total,
+            "currency": assessment.totals.currency,
+            "region_id": assessment.region.id,
+        }
+        for line in assessment.lines
+    ]
+
+
+async def line(ctx: Ctx, line_id: UUID) -> dict[str, Any] | None:
+    """A line of a cart that is the caller's."""
+    cart_id = await ctx.read.scalar(select(CartLine.cart_id).where(CartLine.id == line_id))
+    if cart_id is None or await carts.find(ctx.read, CartKey(cart_id, ctx.cart_token, ctx.actor)) is None:
+        return None
+    listed = lines(await ctx.load(assessment_of_cart, cart_id))
+    return next((found for found in listed if found["id"] == line_id), None)
 
 
 def _key(ctx: Ctx, given: Any, *path: str) -> CartKey:

@@ -1,6 +1,7 @@
 """Products and what belongs to them."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -62,26 +63,38 @@ collections_of_product = many(
 )
 
 
-async def _options(ctx: Ctx, products: list[UUID]) -> list[Any]:
+OPTIONS = (
+    select(*ProductOption.__table__.c, OptionValue.id.label("value_id"), OptionValue.name.label("value_name"))
+    .join(OptionValue, OptionValue.option_id == ProductOption.id)
+    .order_by(ProductOption.rank, ProductOption.id, OptionValue.rank, OptionValue.id)
+)
+
+
+def _with_values(rows: list[Any]) -> list[dict[str, Any]]:
     """Options with their values, by one statement: neither is shown without the other."""
-    rows = await ctx.read.records(
-        select(
-            *ProductOption.__table__.c,
-            OptionValue.id.label("value_id"),
-            OptionValue.name.label("value_name"),
-        )
-        .join(OptionValue, OptionValue.option_id == ProductOption.id)
-        .where(ProductOption.product_id == any_(cast(Any, products)))
-        .order_by(ProductOption.rank, ProductOption.id, OptionValue.rank, OptionValue.id)
-    )
     options: dict[UUID, dict[str, Any]] = {}
     for row in rows:
         option = options.setdefault(row.id, {**row, "values": []})
         option["values"].append({"id": row.value_id, "name": row.value_name})
-    return grouped(list(options.values()), "product_id", products)
+    return list(options.values())
+
+
+async def _options(ctx: Ctx, products: list[UUID]) -> list[Any]:
+    rows = await ctx.read.records(OPTIONS.where(ProductOption.product_id == any_(cast(Any, products))))
+    return grouped(_with_values(rows), "product_id", products)
+
+
+async def _option(ctx: Ctx, options: list[UUID]) -> list[Any]:
+    """Only those of products that can be seen."""
+    seen = OPTIONS.join(Product, Product.id == ProductOption.product_id).where(
+        Product.status == ProductStatus.PUBLISHED, ProductOption.id == any_(cast(Any, options))
+    )
+    by_id = {option["id"]: option for option in _with_values(await ctx.read.records(seen))}
+    return [by_id.get(option) for option in options]
 
 
 options_of_product = Batch("options of product", _options)
+option_by_id = Batch("option by id", _option)
 
 
 async def products(ctx: Ctx, args: PageArgs) -> Page:
@@ -114,13 +127,32 @@ async def _prices(ctx: Ctx, keys: list[tuple[UUID, int, UUID | None]]) -> list[A
     ]
 
 
-async def _in_region(ctx: Ctx, keys: list[tuple[UUID, UUID]]) -> list[Any]:
-    """Variants that are read in a region of their own, that of the cart they lie in; keys are (variant, region)."""
-    rows = await asyncio.gather(*(ctx.load(variant_by_id, variant) for variant, _ in keys))
-    return [{**row, "context_region_id": region} for row, (_, region) in zip(rows, keys, strict=True)]
+def _in_region(batch: Batch) -> Batch:
+    """The same rows, read in a region of their own: that of the cart through which one came to them.
+
+    Keys are (key, region); region null: that of the operation.
+    """
+
+    async def load(ctx: Ctx, keys: list[tuple[UUID, UUID | None]]) -> list[Any]:
+        rows = await asyncio.gather(*(ctx.load(batch, key) for key, _ in keys))
+        return [_put_in(region, row) for row, (_, region) in zip(rows, keys, strict=True)]
+
+    return Batch(f"{batch.name} in region", load)
 
 
-variant_in_region = Batch("variant in region", _in_region)
+def _put_in(region: UUID | None, row: Any) -> Any:
+    return row if region is None or row is None else {**row, "context_region_id": region}
+
+
+variant_in_region = _in_region(variant_by_id)
+product_in_region = _in_region(product_by_id)
+
+
+async def variants(ctx: Ctx, product: Any, args: PageArgs) -> Page:
+    page = await ctx.load(variants_of_product, (product["id"], args))
+    return replace(page, nodes=[_put_in(product.get("context_region_id"), row) for row in page.nodes])
+
+
 price_of_variant = Batch("price of variant", _prices)
 
 

@@ -40,7 +40,7 @@ def decode(kind: str, public: str, *path: str) -> UUID:
     if prefix == PREFIXES[kind] and len(suffix) == SUFFIX and suffix.isascii() and suffix == suffix.lower():
         try:
             key = UUID(bytes=bytes(base32.decode(suffix)))
-        except (ValueError, TypeError, KeyError, IndexError):
+        except (ValueError, RuntimeError):
             key = None
         if key is not None and base32.encode(key.bytes) == suffix:
             return key

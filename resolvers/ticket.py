@@ -1,6 +1,8 @@
 """Tickets: reading, moving, writing on them, and watching one live."""
 
-from collections.abc import AsyncGenerator
+import math
+from collections.abc import AsyncGenerator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -9,8 +11,10 @@ from sqlalchemy import any_, select
 
 from db import Ticket, TicketEvent, WorkflowState, WorkflowTransition
 from db.ticket import Visibility
+from db.workflow import ActorKind
 from domain import ticket as tickets_
 from domain.actor import OrderAccess
+from domain.customer import permissions
 from domain.ticket import Move, PostMessage
 from engine.batch import Batch
 from resolvers import ids
@@ -22,6 +26,8 @@ from resolvers.request_error import BadUserInput, Unauthenticated
 BY_ID = Sort("ticket.id", (Ticket.id,))
 CHECK_EVERY = 5.0
 """Seconds after which a stream looks by itself whether it may still be read."""
+AT_ONCE = 100
+"""How many events a stream holds in memory: it reads the next ones when its client has taken these."""
 
 ticket_by_id = one(select(Ticket), Ticket.id)
 tickets_of_order = many(select(Ticket).order_by(Ticket.id), Ticket.order_id)
@@ -126,26 +132,38 @@ async def ticket_events(
             seen = found.last_seq
             yield {"__typename": "TicketSnapshot", "seq": seen, "ticket": found}
         while True:
-            async for item in _changes(ctx, key, access, seen):
-                seen = item["seq"]
-                yield item
-            await wakes.wait(CHECK_EVERY)
+            changes = await _changes(ctx, key, access, seen)
+            for event in changes:
+                _seconds_left(ctx)
+                ctx.loaded.clear()
+                seen = event.seq
+                yield {"__typename": "TicketChange", "seq": seen, "event": event_item(event), "ticket_id": key}
+            if len(changes) < AT_ONCE:
+                await wakes.wait(min(CHECK_EVERY, _seconds_left(ctx)))
 
 
-async def _changes(ctx: Ctx, key: UUID, access: OrderAccess | None, seen: int) -> AsyncGenerator[dict[str, Any]]:
-    """What came after `seen`; asks anew each time whether the caller may still read the ticket."""
-    _check_not_expired(ctx)
+async def _changes(ctx: Ctx, key: UUID, access: OrderAccess | None, seen: int) -> Sequence[TicketEvent]:
+    """The next of what came after `seen`; asks anew each time whether the caller may still read the ticket."""
+    await _refresh_permissions(ctx)
     now = await tickets_.find(ctx.read, key, ctx.actor, access)
     if now is None:
         raise Unauthenticated("This ticket may no longer be read.")
     if now.last_seq == seen:
-        return
-    for event in await tickets_.history(ctx.read, key, seen, internal=sees_internal(ctx)):
-        ctx.loaded.clear()
-        yield {"__typename": "TicketChange", "seq": event.seq, "event": event_item(event), "ticket_id": key}
+        return ()
+    return await tickets_.history(ctx.read, key, seen, internal=sees_internal(ctx), most=AT_ONCE)
 
 
-def _check_not_expired(ctx: Ctx) -> None:
+async def _refresh_permissions(ctx: Ctx) -> None:
+    """What staff may do can be taken away while their stream runs."""
+    if ctx.actor.kind == ActorKind.STAFF and ctx.actor.id is not None:
+        granted = await permissions(ctx.read, ctx.actor.id)
+        ctx.actor = replace(ctx.actor, permissions=granted or frozenset())
+
+
+def _seconds_left(ctx: Ctx) -> float:
+    """Until the sign-in expires; one that has expired ends the stream."""
     until = ctx.actor.expires_at
-    if until is not None and until <= datetime.now(UTC):
+    seconds = (until - datetime.now(UTC)).total_seconds() if until is not None else math.inf
+    if seconds <= 0:
         raise Unauthenticated("The sign-in has expired; sign in again and resume with the last seq.")
+    return seconds

@@ -1,5 +1,7 @@
 """What clients see: the types as views of rows, the roots, the descriptions. No logic."""
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any, cast
 
 import strawberry
@@ -40,8 +42,20 @@ class Schema(strawberry.Schema):
                 raise NeedsStream(error.operation_type) from None
             raise
 
+    async def stream(self, *args: Any, **kwargs: Any) -> Any:
+        """Ends after an item that could not be told, so that whoever resumes with the last `seq` misses nothing."""
+        return _until_one_is_lost(await super().stream(*args, **kwargs))
+
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Errors are told and logged where they leave the server, with the request's id (server/errors.py)."""
+
+
+async def _until_one_is_lost(results: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
+    async with aclosing(results):
+        async for result in results:
+            yield result
+            if result.errors and result.data is None:
+                return
 
 
 def build_schema(

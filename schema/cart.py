@@ -7,7 +7,6 @@ import strawberry
 
 from db import Cart as CartRow
 from db.cart import CartStatus
-from domain.assessment import Assessment
 from domain.money import Money as Amount
 from resolvers import cart, catalog
 from schema.build import column, derived, enum, given, input_type, loads, required, view
@@ -48,19 +47,6 @@ class CartLine(Node):
     )
 
 
-def _lines(assessment: Assessment) -> list[dict[str, Any]]:
-    return [
-        {
-            **line.row,
-            "price": line.price,
-            "total": line.total,
-            "currency": assessment.totals.currency,
-            "region_id": assessment.region.id,
-        }
-        for line in assessment.lines
-    ]
-
-
 @view()
 class CartTotals:
     """What everything comes to, computed by the server and nowhere else."""
@@ -84,7 +70,7 @@ class Cart(Node):
     email: str | None = derived(lambda row: _personal(row, "email"), "Contact of the order.")
     shipping_address: Address | None = derived(lambda row: _personal(row, "shipping_address"), "Where it is sent.")
     billing_address: Address | None = derived(lambda row: _personal(row, "billing_address"), "Where the bill goes.")
-    lines: list[CartLine] = loads(cart.assessment_of_cart, "id", "What is in it, in the order of adding.", then=_lines)
+    lines: list[CartLine] = loads(cart.assessment_of_cart, "id", "What is in it, as it was added.", then=cart.lines)
     totals: CartTotals = loads(
         cart.assessment_of_cart, "id", "What it comes to.", then=lambda assessment: assessment.totals
     )

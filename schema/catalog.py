@@ -137,7 +137,9 @@ class Variant(Node):
     )
     availability: Availability = asks(_available, "Whether it can be bought now.")
     product: "Product | None" = loads(
-        catalog.product_by_id, "product_id", "What it is a variant of. Null: it is not published any more."
+        catalog.product_in_region,
+        lambda variant: (variant["product_id"], variant.get("context_region_id")),
+        "What it is a variant of. Null: it is not published any more.",
     )
 
 
@@ -168,7 +170,7 @@ class Seo:
 
 
 async def _variants(ctx: Ctx, product: Any, **args: Any) -> Page:
-    return await ctx.load(catalog.variants_of_product, (product["id"], page_args(**args)))
+    return await catalog.variants(ctx, product, page_args(**args))
 
 
 @view(ProductRow)
@@ -183,7 +185,7 @@ class Product(Node):
     type: str = column("What kind of thing it is.")
     tags: list[str] = column("Words to find it by.")
     seo: Seo = derived(
-        lambda row: {"title": row.seo_title, "description": row.seo_description}, "What search engines are told."
+        lambda row: {"title": row["seo_title"], "description": row["seo_description"]}, "What search engines are told."
     )
     brief_schema: Json | None = column("JSON Schema of the brief that a line of it asks for. Null: none.")
     brief_due: BriefDue = column("When that brief must be given.")

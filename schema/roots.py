@@ -6,18 +6,28 @@ import strawberry
 
 from resolvers import cart, catalog, customer, order, ticket
 from resolvers.context import PUBLIC, Ctx
+from resolvers.node import node as find_node
+from resolvers.node import nodes as find_nodes
 from resolvers.page import Page
 from schema import cart as cart_types
 from schema import customer as customer_types
 from schema import ticket as ticket_types
 from schema.build import arg, mutation, optional, query, subscription, view
 from schema.catalog import Product, ProductBy
-from schema.node import PAGE_ARGS, Connection, page_args
+from schema.node import PAGE_ARGS, Connection, Node, page_args
 from schema.order import Order
 from schema.region import Region
 
 CART_TOKEN = optional(str, "The cart's secret; by default that of the header `X-Cart-Token`.")
 ACCESS_TOKEN = optional(str, "The order's token; by default that of the header `X-Access-Token`.")
+
+
+async def _node(ctx: Ctx, id: str) -> Any:  # noqa: A002
+    return await find_node(ctx, id)
+
+
+async def _nodes(ctx: Ctx, ids: list[str]) -> Any:
+    return await find_nodes(ctx, ids)
 
 
 async def _products(ctx: Ctx, **args: Any) -> Page:
@@ -44,6 +54,18 @@ async def _ticket(ctx: Ctx, id: str, access_token: str | None) -> Any:  # noqa: 
 class Query:
     """Reads."""
 
+    node: Node | None = query(
+        _node,
+        PUBLIC,
+        "Anything by its id, if the caller may see it; secrets are taken from the headers.",
+        id=arg(strawberry.ID, "Which one."),
+    )
+    nodes: list[Node | None] = query(
+        _nodes,
+        PUBLIC,
+        "Several at once, in the order of the ids; null for what is not there.",
+        ids=arg(list[strawberry.ID], "Which ones, at most 100."),
+    )
     regions: list[Region] = query(catalog.regions, PUBLIC, "All regions, the default one first.")
     products: Connection[Product] = query(_products, PUBLIC, "Published products, oldest first.", **PAGE_ARGS)
     product: Product | None = query(catalog.product, PUBLIC, "One published product.", by=arg(ProductBy, "Which one."))

@@ -45,8 +45,8 @@ def public_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
         extensions = dict(cause.extensions)
     elif isinstance(cause, NOT_TO_BE_RUN):
         extensions = {"code": "BAD_REQUEST"}
-    elif error.path is None and isinstance(cause, ValueError | TypeError):
-        extensions = {"code": "BAD_USER_INPUT"}  # a scalar refused its value
+    elif error.path is None and error.locations and isinstance(cause, ValueError | TypeError):
+        extensions = {"code": "BAD_USER_INPUT"}  # a scalar refused its value; what a stream raises is placed nowhere
     else:
         shown["message"], extensions = _masked(cause, request_id)
     if error.locations:

@@ -1,13 +1,13 @@
 """The printed contract: all of it, or what a storefront needs."""
 
+from typing import Any, cast
+
 import strawberry
 
 from resolvers.context import PUBLIC
 from schema import build_schema
 from schema.build import NEEDS
 from schema.roots import Mutation, Query, Subscription
-
-HEADER = '"""Printed by `make schema`; a test fails when it no longer says what the code does."""\n'
 
 
 def printed(*, storefront: bool = False) -> str:
@@ -17,11 +17,8 @@ def printed(*, storefront: bool = False) -> str:
 
 
 def _public_part(root: type) -> type:
-    fields = {
-        field.python_name: field
-        for field in root.__strawberry_definition__.fields  # pyright: ignore
-        if field.metadata[NEEDS] == PUBLIC
-    }
+    declared = cast("list[Any]", cast(Any, root).__strawberry_definition__.fields)
+    fields = {field.python_name: field for field in declared if field.metadata[NEEDS] == PUBLIC}
     annotations = {name: root.__annotations__[name] for name in fields}
     part = type(root.__name__, (), {"__annotations__": annotations, "__module__": root.__module__, **fields})
     return strawberry.type(part, description=root.__doc__)

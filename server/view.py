@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 import orjson
 from cross_web import HTTPException
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -23,6 +23,7 @@ from resolvers.request_error import RequestError
 from schema import Schema
 from server.authentication import establish_actor
 from server.errors import failed_request, public_error, refused_request
+from server.graphiql import graphiql_page
 from server.relay import Relay
 from server.tokens import Argon2Passwords, SignedTokens
 
@@ -49,6 +50,7 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         passwords: Argon2Passwords,
     ) -> None:
         super().__init__(schema, subscription_protocols=(GRAPHQL_SSE_PROTOCOL,), graphql_ide="graphiql")
+        self._graphiql = graphiql_page()
         self._shop, self._relay, self._tokens, self._passwords = shop, relay, tokens, passwords
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -81,6 +83,9 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
     def _refused(self, request: Request, message: str, code: str, status: int) -> Response:
         answer = refused_request(message, code, request.state.request_id)
         return Response(orjson.dumps(answer), status, media_type="application/json")
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        return HTMLResponse(self._graphiql)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Ctx:
         del response

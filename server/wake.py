@@ -1,7 +1,8 @@
 """Redis, where there is one: tells the other processes at once that something was committed.
 
 It may wake, the event log delivers. So whatever Redis does (down, hung, full, restarted), nothing is lost and
-nothing waits for it: sending is a task of its own with short time-outs and a pause after every failure.
+nothing waits for it: sending is a task of its own with short time-outs and a pause after every failure. What
+answers at its address need not be Redis, and then anything can be raised.
 """
 
 import asyncio
@@ -13,7 +14,6 @@ from typing import Any, Final, cast
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 CHANNEL: Final = "counterfoil:committed"
 TIMEOUT_SECONDS: Final = 0.5
@@ -58,7 +58,7 @@ class RedisWake:
             self._committed.clear()
             try:
                 await self._client.publish(CHANNEL, b"")
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:
                 _log.warning("Redis could not be told of a commit (%s); live updates may be slower", error)
                 await asyncio.sleep(PAUSE_SECONDS)
 
@@ -70,6 +70,6 @@ class RedisWake:
                     while True:
                         if await channel.get_message(ignore_subscribe_messages=True, timeout=PAUSE_SECONDS):
                             heard()
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:
                 _log.warning("Redis cannot be listened to (%s); trying again", error)
                 await asyncio.sleep(PAUSE_SECONDS)

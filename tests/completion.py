@@ -100,7 +100,7 @@ class Bank:
 
     def _say(self, answer: Answer, charge: Charge) -> Any:
         if isinstance(answer, Exception):
-            raise answer
+            raise answer.with_traceback(None)
         return answer(charge) if callable(answer) else answer
 
 

@@ -1,7 +1,7 @@
 """Clients that watch tickets over SSE, and one shop with a server process for all tests of a module."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -80,10 +80,10 @@ class Stream:
 
 @asynccontextmanager
 async def watching(
-    api: Api, ticket: given.Ticket, after: int | None = None, *, token: str | None = None
+    api: Api, ticket: given.Ticket, after: int | None = None, *, with_token: bool = True
 ) -> AsyncIterator[Stream]:
-    """A connected stream, with the order's own token unless another is given; leaving the block cuts it."""
-    variables = {"ticket": ticket.id, "after": after, "token": ticket.access_token if token is None else token}
+    """A connected stream, with the order's access token unless told otherwise; leaving the block cuts it."""
+    variables = {"ticket": ticket.id, "after": after, "token": ticket.access_token if with_token else None}
     async with aclosing(api.events(TICKET_EVENTS, variables)) as answers:
         yield Stream(answers)
 
@@ -118,25 +118,24 @@ class Live:
         return await given.signed_in(self.api, email, as_staff=True)
 
 
-@pytest.fixture(scope="module")
-def module_database_url(postgres: str, template: str) -> Iterator[str]:
+@asynccontextmanager
+async def own_database(postgres: str, template: str) -> AsyncIterator[tuple[str, Shop, str]]:
+    """For the tests of one module: the address, the shop, and a variant that wants a ticket and is never short."""
     name = f"counterfoil_test_{uuid4().hex[:12]}"
     execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield named(postgres, name)
-    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    database = await connect(named(postgres, name), reactions=by_event(REACTIONS))
+    try:
+        shop = Shop(database, {"manual": ManualPayment()})
+        await given.regions(shop)
+        yield named(postgres, name), shop, (await given.product(shop, "banner", stock=None)).variant
+    finally:
+        await database.close()
+        execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest_asyncio.fixture(scope="module")
-async def module_shop(module_database_url: str) -> AsyncIterator[Shop]:
-    database = await connect(module_database_url, reactions=by_event(REACTIONS))
-    yield Shop(database, {"manual": ManualPayment()})
-    await database.close()
-
-
-@pytest_asyncio.fixture(scope="module")
-async def live(module_database_url: str, module_shop: Shop) -> AsyncIterator[Live]:
-    await given.regions(module_shop)
-    banner = await given.product(module_shop, "banner", stock=None)
-    with running_server(module_database_url) as start:
-        async with start("--no-worker").api() as api:
-            yield Live(module_shop, api, module_database_url, banner.variant)
+@pytest_asyncio.fixture(scope="module", name="live")
+async def live_fixture(postgres: str, template: str) -> AsyncIterator[Live]:
+    async with own_database(postgres, template) as (url, shop, variant):
+        with running_server(url) as start:
+            async with start("--no-worker").api() as api:
+                yield Live(shop, api, url, variant)

@@ -82,8 +82,8 @@ def _running(executable: str) -> Iterator[RedisServer]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-@pytest.fixture(scope="module")
-def redis_server() -> Iterator[RedisServer]:
+@pytest.fixture(scope="module", name="redis_server")
+def redis_server_fixture() -> Iterator[RedisServer]:
     given = os.environ.get("TEST_REDIS_URL")
     if given:
         yield RedisServer(given, None)

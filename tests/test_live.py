@@ -6,9 +6,7 @@ import random
 from sqlalchemy import text
 
 from tests import given
-from tests.live import Live, post, watching
-
-pytest_plugins = ["tests.live"]
+from tests.live import Live, live_fixture, post, watching  # noqa: F401 - the fixture `live`
 
 MESSAGES = 200
 WRITERS = 8

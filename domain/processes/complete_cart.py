@@ -1,5 +1,6 @@
 """Completing a cart: the four phases, and the sweeper that ends what a crash left open."""
 
+import asyncio
 import logging
 from dataclasses import dataclass
 from uuid import UUID
@@ -40,7 +41,8 @@ async def complete_cart(shop: Shop, command: CompleteCart) -> UUID:
 
 async def _pay(shop: Shop, provider: PaymentProvider, charge: Charge) -> None:
     try:
-        answer = await provider.authorise(charge)
+        async with asyncio.timeout(shop.answer_within):
+            answer = await provider.authorise(charge)
     except Exception as error:
         _log.exception("provider %s gave no answer for attempt %s", provider.name, charge.attempt_id)
         raise InProgress("The payment provider has not answered yet.") from error
@@ -55,28 +57,39 @@ async def _finalise(shop: Shop, provider: PaymentProvider, charge: Charge, autho
     async with shop.tx() as tx:
         placed = await checkout.finalise(tx, charge.attempt_id, authorised)
     if not placed:
-        await provider.cancel(charge)
+        try:
+            await _cancel(shop, provider, charge)
+        except Exception:
+            # The money is recorded as an event of the attempt, and nothing was ordered: that is the answer.
+            _log.exception("provider %s has money for attempt %s, which was given up", provider.name, charge.attempt_id)
         raise PaymentDeclined("The payment took too long and was given up; nothing was ordered.")
+
+
+async def _cancel(shop: Shop, provider: PaymentProvider, charge: Charge) -> Authorised | Absent:
+    async with asyncio.timeout(shop.answer_within):
+        return await provider.cancel(charge)
 
 
 async def sweep(shop: Shop) -> int:
     """Ends attempts that nobody waits for any more, with the provider's word; returns how many."""
     attempts = await checkout.abandoned(shop.read, shop.sweep_after)
-    ended = 0
-    for attempt in attempts:
-        try:
-            await _end(shop, attempt)
-            ended += 1
-        except Exception:
-            # Unknown is a state: the next sweep asks again.
-            _log.exception("attempt %s could not be ended", attempt.id)
-    return ended
+    return sum(await asyncio.gather(*(_try_to_end(shop, attempt) for attempt in attempts)))
+
+
+async def _try_to_end(shop: Shop, attempt: PaymentAttempt) -> bool:
+    try:
+        await _end(shop, attempt)
+    except Exception:
+        # Unknown is a state: a later sweep asks again.
+        _log.exception("attempt %s could not be ended", attempt.id)
+        return False
+    return True
 
 
 async def _end(shop: Shop, attempt: PaymentAttempt) -> None:
     provider = shop.providers[attempt.provider]
     charge = Charge(attempt.id, attempt.amount, attempt.currency)
-    answer = await provider.cancel(charge)
+    answer = await _cancel(shop, provider, charge)
     async with shop.tx() as tx:
         if isinstance(answer, Absent):
             await checkout.release(tx, attempt.id, AttemptState.CANCELLED)

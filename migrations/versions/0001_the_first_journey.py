@@ -21,18 +21,23 @@ class Xid8(UserDefinedType[int]):
 COMPLETE_VARIANTS = """
 CREATE FUNCTION check_variants_complete() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    changed record;
-    one uuid;
-    all_of uuid;
+    changed uuid[];
     wrong uuid;
 BEGIN
-    IF TG_OP = 'DELETE' THEN changed := OLD; ELSE changed := NEW; END IF;
-    IF TG_TABLE_NAME = 'variant' THEN one := changed.id;
-    ELSIF TG_TABLE_NAME = 'variant_option_value' THEN one := changed.variant_id;
-    ELSE all_of := changed.product_id;
+    -- Whoever changes options or variants of a product queues up here: two that cannot see each other's rows
+    -- would both be right, and the result of both wrong.
+    IF TG_TABLE_NAME = 'product_option' THEN
+        PERFORM FROM product WHERE id IN (NEW.product_id, OLD.product_id) ORDER BY id FOR NO KEY UPDATE;
+        changed := ARRAY(SELECT id FROM variant WHERE product_id IN (NEW.product_id, OLD.product_id));
+    ELSE
+        IF TG_TABLE_NAME = 'variant' THEN changed := ARRAY[NEW.id];
+        ELSE changed := ARRAY[NEW.variant_id, OLD.variant_id];
+        END IF;
+        PERFORM FROM product WHERE id IN (SELECT product_id FROM variant WHERE id = ANY(changed))
+        ORDER BY id FOR NO KEY UPDATE;
     END IF;
     SELECT v.id INTO wrong FROM variant v
-    WHERE v.archived_at IS NULL AND (v.id = one OR v.product_id = all_of)
+    WHERE v.archived_at IS NULL AND v.id = ANY(changed)
       AND (v.combination IS DISTINCT FROM
              (SELECT array_agg(value_id ORDER BY value_id) FROM variant_option_value WHERE variant_id = v.id)
            OR cardinality(v.combination) <>
@@ -48,7 +53,7 @@ END $$;
 TRIGGERS = [
     "CREATE CONSTRAINT TRIGGER variant_complete AFTER INSERT OR UPDATE OF combination, archived_at, product_id ON variant DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_variants_complete()",
     "CREATE CONSTRAINT TRIGGER variant_option_value_complete AFTER INSERT OR UPDATE OR DELETE ON variant_option_value DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_variants_complete()",
-    "CREATE CONSTRAINT TRIGGER product_option_complete AFTER INSERT OR DELETE ON product_option DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_variants_complete()",
+    "CREATE CONSTRAINT TRIGGER product_option_complete AFTER INSERT OR UPDATE OF product_id OR DELETE ON product_option DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_variants_complete()",
 ]
 
 
@@ -724,7 +729,9 @@ def upgrade() -> None:
         sa.Column("actor_kind", sa.Text(), nullable=False),
         sa.Column("actor_id", sa.Uuid(), nullable=True),
         sa.Column("data", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False),
+        sa.Column(
+            "at", postgresql.TIMESTAMP(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False
+        ),
         sa.CheckConstraint("actor_kind IN ('staff', 'customer', 'system')", name=op.f("ck_ticket_event_actor_kind")),
         sa.CheckConstraint("kind IN ('opened', 'moved', 'message')", name=op.f("ck_ticket_event_kind")),
         sa.CheckConstraint("visibility IN ('public', 'internal')", name=op.f("ck_ticket_event_visibility")),

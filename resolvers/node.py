@@ -1,0 +1,118 @@
+"""Anything by its public id: whatever has one can be asked for again, by those who may see it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select
+
+from db import (
+    Cart,
+    Category,
+    Collection,
+    Customer,
+    Media,
+    OptionValue,
+    Order,
+    Product,
+    ProductOption,
+    Staff,
+    Ticket,
+    Variant,
+)
+from db.catalog import ProductStatus
+from db.workflow import ActorKind
+from domain import cart as carts
+from domain import order as orders
+from domain import ticket as tickets
+from domain.cart import CartKey
+from engine.batch import Batch
+from resolvers import cart, catalog, ids, order
+from resolvers.batches import one
+from resolvers.context import Ctx
+from resolvers.request_error import BadUserInput
+
+Finder = Callable[[Ctx, UUID], Awaitable[Any]]
+MOST: Final = 100
+PUBLISHED: Final = Product.status == ProductStatus.PUBLISHED
+
+
+async def nodes(ctx: Ctx, public_ids: list[str]) -> list[Any]:
+    """In the order of the ids, null for what is not there."""
+    if len(public_ids) > MOST:
+        raise BadUserInput(f"Ask for at most {MOST} things at once.", "ids")
+    return await asyncio.gather(*(node(ctx, public_id, f"ids.{i}") for i, public_id in enumerate(public_ids)))
+
+
+async def node(ctx: Ctx, public_id: str, argument: str = "id") -> Any:
+    """The thing with this id, and the name of its type; nothing if it is not there or not the caller's."""
+    kind = KINDS.get(public_id.rpartition("_")[0])
+    if kind is None:
+        raise BadUserInput("This is the id of nothing here; ids look like prod_01h2xcejqtf2nbrexx3vqjhp41.", argument)
+    row = await FINDERS[kind](ctx, ids.decode(kind, public_id, argument))
+    return None if row is None else {**row, "__typename": kind}
+
+
+def _loaded(batch: Batch) -> Finder:
+    async def find(ctx: Ctx, key: UUID) -> Any:
+        return await ctx.load(batch, key)
+
+    return find
+
+
+async def _cart(ctx: Ctx, key: UUID) -> Cart | None:
+    return await carts.find(ctx.read, CartKey(key, ctx.cart_token, ctx.actor))
+
+
+async def _customer(ctx: Ctx, key: UUID) -> Customer | None:
+    return await ctx.read.first(select(Customer).where(Customer.id == key, Customer.id == ctx.actor.customer_id))
+
+
+async def _staff(ctx: Ctx, key: UUID) -> Staff | None:
+    own = ctx.actor.id if ctx.actor.kind == ActorKind.STAFF else None
+    return await ctx.read.first(select(Staff).where(Staff.id == key, Staff.id == own))
+
+
+async def _order(ctx: Ctx, key: UUID) -> Order | None:
+    return await orders.find(ctx.read, key, ctx.actor, ctx.order_access(None))
+
+
+async def _order_line(ctx: Ctx, key: UUID) -> Any:
+    line = await ctx.load(order.line_by_id, key)
+    return line if line is not None and await _order(ctx, line.order_id) is not None else None
+
+
+async def _ticket(ctx: Ctx, key: UUID) -> Ticket | None:
+    return await tickets.find(ctx.read, key, ctx.actor, ctx.order_access(None))
+
+
+FINDERS: Final[Mapping[str, Finder]] = {
+    "Cart": _cart,
+    "CartLine": cart.line,
+    "Category": _loaded(one(select(Category), Category.id)),
+    "Collection": _loaded(one(select(Collection), Collection.id)),
+    "Customer": _customer,
+    "Media": _loaded(one(select(Media).join(Product).where(PUBLISHED), Media.id)),
+    "OptionValue": _loaded(
+        one(
+            select(*OptionValue.__table__.c)
+            .join(ProductOption, ProductOption.id == OptionValue.option_id)
+            .join(Product, Product.id == ProductOption.product_id)
+            .where(PUBLISHED),
+            OptionValue.id,
+        )
+    ),
+    "Order": _order,
+    "OrderLine": _order_line,
+    "Product": _loaded(catalog.product_by_id),
+    "ProductOption": _loaded(catalog.option_by_id),
+    "Region": _loaded(catalog.region_by_id),
+    "Staff": _staff,
+    "Ticket": _ticket,
+    "Variant": _loaded(
+        one(catalog.LIVE_VARIANTS.join(Product, Product.id == Variant.product_id).where(PUBLISHED), Variant.id)
+    ),
+}
+"""How each type that has an id is found, with the rule of who may see it in the query."""
+KINDS: Final = {ids.PREFIXES[kind]: kind for kind in FINDERS}

@@ -1,0 +1,236 @@
+"""Signing in, and what a token is worth afterwards."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from statistics import median
+from typing import Any
+from uuid import UUID
+
+import jwt
+import pytest
+from argon2 import PasswordHasher
+
+from db.connection import new_id
+from db.workflow import ActorKind
+from domain.actor import OrderAccess
+from domain.processes.shop import Shop
+from resolvers import ids
+from server.tokens import SignedTokens
+from tests import carts, given
+from tests.api import SECRET, Api
+
+CUSTOMER = "customerSignIn"
+STAFF = "staffSignIn"
+WRONG = [("InvalidCredentials", "INVALID_CREDENTIALS", ["password"])]
+
+
+async def people(shop: Shop) -> tuple[UUID, UUID]:
+    return await given.customer(shop), await given.staff(shop, "tickets:read")
+
+
+async def refusal(api: Api, mutation: str, email: str, password: str) -> bytes:
+    """The whole answer to a sign-in that fails."""
+    kind = mutation[0].upper() + mutation[1:]
+    who = "customer" if mutation == CUSTOMER else "staff"
+    answer = await api.raw(
+        f"""mutation ($input: {kind}Input!) {{ {mutation}(input: $input) {{
+            accessToken expiresIn {who} {{ id }} userErrors {{ __typename code message path }} }} }}""",
+        {"input": {"email": email, "password": password}},
+    )
+    payload = answer.json()["data"][mutation]
+    assert (payload["accessToken"], payload["expiresIn"], payload[who]) == (None, None, None)
+    assert [(e["__typename"], e["code"], e["path"]) for e in payload["userErrors"]] == WRONG
+    return answer.content
+
+
+async def test_a_customer_signs_in_and_is_known_for_an_hour(shop: Shop, api: Api) -> None:
+    sam, _ = await people(shop)
+    payload = await api.done(
+        CUSTOMER,
+        {"email": "Sam@Shop.Example", "password": given.PASSWORD},
+        "accessToken expiresIn customer { id email }",
+    )
+    assert payload["customer"] == {"id": ids.encode("Customer", sam), "email": "sam@shop.example"}
+    assert payload["expiresIn"] == 3600
+    await given.regions(shop)
+    await api.signed_in(payload["accessToken"]).done("cartCreate", {}, "token")
+    assert [row["customer_id"] for row in await carts.stored(shop)] == [sam]
+
+
+async def test_a_member_of_staff_signs_in_and_may_do_what_their_role_says(shop: Shop, api: Api) -> None:
+    _, toni = await people(shop)
+    payload = await api.done(
+        STAFF, {"email": "toni@shop.example", "password": given.PASSWORD}, "accessToken expiresIn staff { id name }"
+    )
+    assert payload["staff"] == {"id": ids.encode("Staff", toni), "name": "Toni"}
+    assert payload["expiresIn"] == 3600
+    assert await api.signed_in(payload["accessToken"])("{ tickets { totalCount } }") == {"tickets": {"totalCount": 0}}
+
+
+async def test_nothing_tells_whether_an_account_exists(shop: Shop, api: Api) -> None:
+    await people(shop)
+    await carts.execute(shop, "INSERT INTO customer (id, email) VALUES (:id, 'guest@shop.example')", id=new_id())
+    await given.staff(shop, email="gone@shop.example")
+    await carts.execute(shop, "UPDATE staff SET active = false WHERE email = 'gone@shop.example'")
+    wrong = "wrong" + given.PASSWORD
+    as_customer = {
+        await refusal(api, CUSTOMER, email, password)
+        for email, password in (
+            ("sam@shop.example", wrong),
+            ("sam@shop.example", ""),
+            ("nobody@shop.example", given.PASSWORD),
+            ("toni@shop.example", given.PASSWORD),  # staff is no customer
+            ("guest@shop.example", given.PASSWORD),  # a customer who never chose a password
+            ("guest@shop.example", ""),
+        )
+    }
+    as_staff = {
+        await refusal(api, STAFF, email, password)
+        for email, password in (
+            ("toni@shop.example", wrong),
+            ("nobody@shop.example", given.PASSWORD),
+            ("sam@shop.example", given.PASSWORD),  # a customer is no staff
+            ("gone@shop.example", given.PASSWORD),
+        )
+    }
+    assert len(as_customer) == len(as_staff) == 1
+
+
+async def test_a_sign_in_costs_the_same_work_whoever_tries(
+    shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted as hashes and as processor time, which other processes do not disturb."""
+    await people(shop)
+    hashed: list[str] = []
+    verify = PasswordHasher.verify
+    monkeypatch.setattr(PasswordHasher, "verify", lambda *given_: (hashed.append("one"), verify(*given_))[1])
+
+    async def seconds(email: str) -> float:
+        taken: list[float] = []
+        for _ in range(5):
+            began = time.process_time()
+            await refusal(api, CUSTOMER, email, "wrong" + given.PASSWORD)
+            taken.append(time.process_time() - began)
+        return median(taken)
+
+    known, unknown = await seconds("sam@shop.example"), await seconds("nobody@shop.example")
+    assert len(hashed) == 10
+    assert 0.4 < known / unknown < 2.5
+
+
+async def test_a_sign_in_without_an_address_is_refused_as_any_input_is(shop: Shop, api: Api) -> None:
+    await people(shop)
+    for mutation, kind in ((CUSTOMER, "CustomerSignInInput"), (STAFF, "StaffSignInInput")):
+        for email in ("", "sam", "sam@", "\0"):
+            payload = await api.do(mutation, {"email": email, "password": given.PASSWORD}, "accessToken")
+            assert [(e["__typename"], e["path"]) for e in payload["userErrors"]] == [("ValidationFailed", ["email"])]
+        for missing in ({"email": None, "password": "x"}, {"email": "sam@shop.example", "password": None}):
+            document = f"mutation ($input: {kind}!) {{ {mutation}(input: $input) {{ accessToken }} }}"
+            answer = await api.answer(document, {"input": missing})
+            assert [e["extensions"]["code"] for e in answer["errors"]] == ["BAD_USER_INPUT"]
+
+
+async def test_many_sign_ins_at_once_do_not_stop_the_shop(shop: Shop, api: Api) -> None:
+    await people(shop)
+    given_ = {"email": "sam@shop.example", "password": given.PASSWORD}
+    signing_in = [asyncio.create_task(api.done(CUSTOMER, given_, "accessToken")) for _ in range(8)]
+    await api("{ __typename }")
+    assert not all(task.done() for task in signing_in)
+    assert all(payload["accessToken"] for payload in await asyncio.gather(*signing_in))
+
+
+def forged(subject: UUID, *, secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
+    """A token like the shop's own, but for what is given."""
+    told = {
+        "iss": "counterfoil",
+        "aud": "access",
+        "sub": str(subject),
+        "kind": "customer",
+        "exp": datetime.now(UTC) + timedelta(hours=1),
+        **claims,
+    }
+    return jwt.encode({k: v for k, v in told.items() if v is not None}, secret, algorithm=algorithm)
+
+
+def bad_tokens(sam: UUID, toni: UUID) -> dict[str, str]:
+    good = forged(sam)
+    header, body, signature = good.split(".")
+    return {
+        "expired": forged(sam, exp=datetime.now(UTC) - timedelta(seconds=1)),
+        "without an end": forged(sam, exp=None),
+        "an end that is no time": forged(sam, exp=1e300),
+        "not yet valid": forged(sam, nbf=datetime.now(UTC) + timedelta(hours=1)),
+        "for another audience": forged(sam, aud="order"),
+        "without an audience": forged(sam, aud=None),
+        "of another issuer": forged(sam, iss="somebody"),
+        "without a subject": forged(sam, sub=None),
+        "of a subject that is no id": forged(sam, sub="sam"),
+        "without a kind": forged(sam, kind=None),
+        "of an unknown kind": forged(sam, kind="owner"),
+        "of the system": forged(sam, kind="system"),
+        "a customer as staff": forged(sam, kind="staff"),
+        "of another secret": forged(sam, secret="another secret that is long enough to be used"),
+        "of no secret": jwt.encode({"sub": str(sam)}, "", algorithm="none"),
+        "of another algorithm": forged(sam, algorithm="HS384"),
+        "unsigned": f"{header}.{body}.",
+        "without its signature": f"{header}.{body}",
+        "with another body": f"{header}.{forged(toni, kind='staff').split('.')[1]}.{signature}",
+        "an order's": SignedTokens(SECRET).order_token(OrderAccess(new_id(), 1)),
+        "garbage": "garbage",
+        "empty": "",
+        "dots": "..",
+        "two tokens": f"{good} {good}",
+        "not ASCII": "ÿ.ÿ.ÿ",
+        "very long": "x" * 60_000,
+    }
+
+
+async def test_a_token_that_is_not_the_shops_opens_nothing_and_runs_nothing(shop: Shop, api: Api) -> None:
+    await given.regions(shop)
+    sam, toni = await people(shop)
+    mutation = {"query": "mutation { cartCreate(input: {}) { token } }"}
+
+    async def refused(authorization: str, why: str) -> None:
+        header = {"authorization": authorization.encode("latin-1")}
+        answer = await api.http.post("/graphql", json=mutation, headers=header)
+        assert answer.status_code == 401, why
+        (error,) = answer.json()["errors"]
+        assert error["extensions"] == {"code": "UNAUTHENTICATED", "requestId": answer.headers["x-request-id"]}, why
+        assert "data" not in answer.json()
+
+    for why, token in bad_tokens(sam, toni).items():
+        await refused(f"Bearer {token}", why)
+    for scheme in ("Basic", "Token", "Bearer:", ""):
+        await refused(f"{scheme} {forged(sam)}", scheme)
+    assert await carts.stored(shop) == []
+
+
+async def test_a_good_token_is_good_in_any_case_of_its_scheme(shop: Shop, api: Api) -> None:
+    await given.regions(shop)
+    sam, _ = await people(shop)
+    for scheme in ("Bearer", "bearer", "BEARER"):
+        client = Api(api.http, {"authorization": f"{scheme} {forged(sam)}"})
+        await client.done("cartCreate", {}, "token")
+    assert [row["customer_id"] for row in await carts.stored(shop)] == [sam] * 3
+
+
+async def test_permissions_count_from_the_next_request_on(shop: Shop, api: Api) -> None:
+    toni = await given.staff(shop, "tickets:read")
+    token, _ = SignedTokens(SECRET).access_token(ActorKind.STAFF, toni)
+    staff = api.signed_in(token)
+
+    async def codes() -> list[str]:
+        answer = await staff.answer("{ tickets { totalCount } }")
+        return [error["extensions"]["code"] for error in answer.get("errors", [])]
+
+    assert await codes() == []
+    await carts.execute(shop, "UPDATE role SET permissions = '{orders:read,tickets:write}'")
+    assert await codes() == ["FORBIDDEN"]
+    await carts.execute(shop, "UPDATE role SET permissions = '{tickets:read}'")
+    assert await codes() == []
+    await carts.execute(shop, "DELETE FROM staff_role")
+    assert await codes() == ["FORBIDDEN"]
+    await carts.execute(shop, "UPDATE staff SET active = false")
+    assert await codes() == ["UNAUTHENTICATED"]
+    assert (await staff.raw("{ __typename }")).status_code == 401
