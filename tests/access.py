@@ -1,6 +1,5 @@
-"""A shop in which several people have something, and callers who should see some of it."""
+"""A shop in which two people have something, and callers of whom each should see some of it."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -12,6 +11,13 @@ from resolvers import ids
 from server.tokens import SignedTokens
 from tests import given
 from tests.api import SECRET, Api
+
+STAFF = {
+    "staff": (),
+    "staff with orders:read": ("orders:read",),
+    "staff with tickets:read": ("tickets:read",),
+    "staff with tickets:write": ("tickets:write",),
+}
 
 
 @dataclass(frozen=True)
@@ -28,13 +34,85 @@ class Bought:
 
 @dataclass(frozen=True)
 class World:
-    """Sam bought signed in, `guest` did not. The callers are named by who they are and what they have."""
+    """Sam bought signed in. A guest bought without signing in, and gave the e-mail address that Kim signs in with."""
 
     shop: Shop
-    anonymous: Api
-    sam: Api
+    api: Api
+    people: dict[str, UUID]
     sams: Bought
     guests: Bought
 
-    def staff(self, *permissions: str) -> "AsyncIterator[Api]":
-        raise NotImplementedError
+    @property
+    def everybody(self) -> dict[str, Api]:
+        """All who sign in, and who does not."""
+        kinds = {name: ActorKind.STAFF if name in STAFF else ActorKind.CUSTOMER for name in self.people}
+        signed_in = {name: self.api.signed_in(token(kinds[name], key)) for name, key in self.people.items()}
+        return {"anonymous": self.api, **signed_in}
+
+    def callers(self, bought: Bought) -> dict[str, Api]:
+        """Everybody, and who has a token: of this order, of the other one, of their carts, of a sign-in."""
+        other = self.guests if bought is self.sams else self.sams
+        sign_in = token(ActorKind.CUSTOMER, self.people["sam"])
+        return {
+            **self.everybody,
+            "its token": self.having("x-access-token", bought.access_token),
+            "the other order's token": self.having("x-access-token", other.access_token),
+            "a sign-in as its token": self.having("x-access-token", sign_in),
+            "no token": self.having("x-access-token", ""),
+            "its cart's token": self.having("x-cart-token", bought.cart.token),
+            "the other cart's token": self.having("x-cart-token", other.cart.token),
+            "its cart's token as its token": self.having("x-access-token", bought.cart.token),
+            "its token as its cart's": self.having("x-cart-token", bought.access_token),
+        }
+
+    def having(self, header: str, value: str) -> Api:
+        return Api(self.api.http, {header: value}, self.api.database)
+
+
+def token(kind: ActorKind, key: UUID) -> str:
+    """What signing in would give, without hashing a password."""
+    return SignedTokens(SECRET).access_token(kind, key)[0]
+
+
+async def bought(shop: Shop, api: Api, variant: str, email: str) -> Bought:
+    cart = await given.cart(api, {"variantId": variant, "quantity": 1}, email=email)
+    payload = await api.done("cartComplete", cart.completion(), "accessToken order { id number lines { id } }")
+    order = payload["order"]
+    placed = {"id": order["id"], "accessToken": payload["accessToken"]}
+    (ticket,) = await given.tickets(shop, placed)
+    (line,) = order["lines"]
+    return Bought(order["id"], line["id"], order["number"], payload["accessToken"], cart, ticket.id)
+
+
+async def world(shop: Shop, api: Api) -> World:
+    await given.regions(shop)
+    banner = await given.product(shop, "banner")
+    people = {"sam": await given.customer(shop), "kim": await given.customer(shop, "kim@shop.example")}
+    for number, (name, permissions) in enumerate(STAFF.items()):
+        people[name] = await given.staff(shop, *permissions, email=f"staff{number}@shop.example")
+    as_sam = api.signed_in(token(ActorKind.CUSTOMER, people["sam"]))
+    sams = await bought(shop, as_sam, banner.variant, "sam@shop.example")
+    guests = await bought(shop, api, banner.variant, "kim@shop.example")
+    return World(shop, api, people, sams, guests)
+
+
+def random(kind: str) -> str:
+    """The id of nothing."""
+    return ids.encode(kind, new_id())
+
+
+async def seen(caller: Api, query: str, public_id: str, kind: str, **more: Any) -> Any:
+    """What `query($id)` shows; where it shows nothing, nothing tells the id from one of nothing."""
+    answer, statements = await counted(caller, query, {"id": public_id, **more})
+    assert "errors" not in answer
+    if answer["data"]["shown"] is None:
+        assert (answer, statements) == await counted(caller, query, {"id": random(kind), **more})
+    return answer["data"]["shown"]
+
+
+async def counted(caller: Api, query: str, variables: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """The answer, and how many statements it took: a measure of the time that does not waver."""
+    assert caller.database is not None
+    before = caller.database.statements
+    answer = await caller.answer(query, variables)
+    return answer, caller.database.statements - before

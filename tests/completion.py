@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from db import Cart as CartRow
+from db import PaymentAttempt
 from domain import cart as carts
 from domain.actor import GUEST
 from domain.address import Address
@@ -21,7 +22,9 @@ from domain.processes.shop import Shop
 from resolvers import ids
 from resolvers.context import ContextChoice, find_region
 from tests.api import Api
-from tests.given import ORDER, Cart
+from tests.given import ORDER, Cart, Sold, product, regions
+from tests.given import cart as filled_cart
+from tests.invariants import levels, violations
 
 FACTS = """userErrors { __typename code path
   ... on InsufficientStock { availableQuantity variantId lineId }
@@ -128,3 +131,50 @@ async def many_carts(shop: Shop, *baskets: Sequence[AddLine]) -> list[Cart]:
         Cart(ids.encode("Cart", cart_id), token, {"amount": str(total.amount), "currency": total.currency})
         for (cart_id, token), total in zip(tokens, totals, strict=True)
     ]
+
+
+async def ten_cups(shop: Shop) -> Sold:
+    """A shop that has nothing but ten cups at 10.00."""
+    await regions(shop)
+    return await product(shop, "cup", stock=10)
+
+
+async def two_cups(api: Api, cup: Sold) -> Cart:
+    return await filled_cart(api, {"variantId": cup.variant, "quantity": 2})
+
+
+async def status(api: Api, cart: Cart) -> str:
+    query = "query C($id: ID!, $token: String) { cart(id: $id, token: $token) { status } }"
+    return (await api(query, {"id": cart.id, "token": cart.token}))["cart"]["status"]
+
+
+async def attempts(shop: Shop) -> list[tuple[Any, ...]]:
+    rows = await shop.read.all(select(PaymentAttempt).order_by(PaymentAttempt.created_at))
+    return [(row.n, row.state, row.amount) for row in rows]
+
+
+async def orders(shop: Shop) -> list[tuple[Any, ...]]:
+    return [tuple(row) for row in await shop.read.records(text('SELECT status, total, number FROM "order"'))]
+
+
+async def nothing_was_ordered(shop: Shop, api: Api, cart: Cart) -> None:
+    assert await levels(shop.read) == [("CUP-1", "main", 10, 0, 0)]
+    assert [row[0] for row in await orders(shop)] == ["pending"]
+    assert await status(api, cart) == "OPEN"
+    assert await violations(shop.read) == []
+
+
+async def it_was_ordered(shop: Shop, api: Api, cart: Cart, units: int = 2) -> None:
+    assert await levels(shop.read) == [("CUP-1", "main", 10, 0, units)]
+    assert await orders(shop) == [("placed", units * 1000, 1001)]
+    assert await status(api, cart) == "COMPLETED"
+    assert await violations(shop.read) == []
+
+
+async def nothing_was_begun(shop: Shop) -> None:
+    """No order, no payment, no key, no hold; the carts are open."""
+    counts = """SELECT (SELECT count(*) FROM "order"), (SELECT count(*) FROM payment_attempt),
+                  (SELECT count(*) FROM idempotency_key), (SELECT count(*) FROM stock_reservation),
+                  (SELECT count(*) FROM cart WHERE status <> 'open')"""
+    assert [tuple(row) for row in await shop.read.records(text(counts))] == [(0, 0, 0, 0, 0)]
+    assert await violations(shop.read) == []
