@@ -15,6 +15,7 @@ from db import (
     Media,
     OptionValue,
     Order,
+    OrderLine,
     Product,
     ProductOption,
     Staff,
@@ -79,8 +80,8 @@ async def _order(ctx: Ctx, key: UUID) -> Order | None:
 
 
 async def _order_line(ctx: Ctx, key: UUID) -> Any:
-    line = await ctx.load(order.line_by_id, key)
-    return line if line is not None and await _order(ctx, line.order_id) is not None else None
+    theirs = orders.visible_to(ctx.actor, ctx.order_access(None))
+    return await ctx.read.first(order.LINES.where(OrderLine.id == key, theirs))
 
 
 async def _ticket(ctx: Ctx, key: UUID) -> Ticket | None:

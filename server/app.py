@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any, Final
 
 from starlette.applications import Starlette
@@ -21,15 +22,23 @@ from domain.durable import by_event
 from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from plugins.manual_payment import ManualPayment
-from schema import build_schema
+from schema import Schema, build_schema
 from server.migrate import current_revision, head_revision
 from server.parent import die_with_parent
 from server.relay import Relay
 from server.settings import Settings, read_settings
 from server.tokens import Argon2Passwords, SignedTokens
 from server.view import GraphQLEndpoint
-from server.wake import RedisWake
+from server.wake import waking
 
+ALLOWED_HEADERS: Final = (
+    "Authorization",
+    "Content-Type",
+    "X-Access-Token",
+    "X-Cart-Token",
+    "X-Request-Id",
+    "X-Shop-Context",
+)
 GIVEN_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _log = logging.getLogger(__name__)
 
@@ -65,46 +74,11 @@ def create_app(settings: Settings | None = None) -> Starlette:
     """Also what the processes of `serve --workers` begin with, each for itself."""
     settings = settings or read_settings(os.environ)
     die_with_parent()
-    schema = build_schema()
-    passwords = Argon2Passwords()
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncGenerator[dict[str, Any]]:
-        database = await connect(settings.database_url or "", reactions=by_event(REACTIONS))
-        relay = Relay(database)
-        wake = RedisWake(settings.redis_url, relay.poke) if settings.redis_url else None
-
-        def committed(_events: object) -> None:
-            relay.poke()
-            if wake is not None:
-                wake.announce()
-
-        database.after_commit = committed
-        if wake is not None:
-            wake.start()
-        tokens = SignedTokens(settings.jwt_secret)
-        endpoint = GraphQLEndpoint(schema, make_shop(database, settings), relay, tokens, passwords)
-        try:
-            yield {"endpoint": endpoint, "database": database}
-        finally:
-            if wake is not None:
-                await wake.close()
-            await relay.close()
-            await database.close()
-
-    origins = [*settings.store_cors, *settings.admin_cors]
     cors = Middleware(
         CORSMiddleware,
-        allow_origins=origins,
+        allow_origins=[*settings.store_cors, *settings.admin_cors],
         allow_methods=["GET", "POST"],
-        allow_headers=[
-            "Authorization",
-            "Content-Type",
-            "X-Access-Token",
-            "X-Cart-Token",
-            "X-Request-Id",
-            "X-Shop-Context",
-        ],
+        allow_headers=list(ALLOWED_HEADERS),
         expose_headers=["X-Request-Id"],
     )
     routes = [
@@ -113,7 +87,25 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/ready", _ready),
         Route("/graphql", _Graphql()),
     ]
+    lifespan = partial(_running, settings, build_schema(), Argon2Passwords())
     return Starlette(routes=routes, middleware=[Middleware(RequestId), cors], lifespan=lifespan)
+
+
+@asynccontextmanager
+async def _running(
+    settings: Settings, schema: Schema, passwords: Argon2Passwords, _app: Starlette
+) -> AsyncGenerator[dict[str, Any]]:
+    """What lives as long as the process serves."""
+    database = await connect(settings.database_url or "", reactions=by_event(REACTIONS))
+    relay = Relay(database)
+    try:
+        async with waking(database, settings.redis_url, relay.poke):
+            tokens = SignedTokens(settings.jwt_secret)
+            endpoint = GraphQLEndpoint(schema, make_shop(database, settings), relay, tokens, passwords)
+            yield {"endpoint": endpoint, "database": database}
+    finally:
+        await relay.close()
+        await database.close()
 
 
 class _Graphql:

@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 import uvicorn
 
@@ -23,7 +23,7 @@ from server.children import kept_running
 from server.embedded import embedded_postgres
 from server.parent import die_with_parent
 from server.settings import Settings, WrongSetting
-from server.wake import RedisWake
+from server.wake import waking
 from server.worker import run_worker
 
 GRACE_SECONDS: Final = 5
@@ -129,19 +129,10 @@ async def _work(url: str, settings: Settings) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     database = await connect(url, reactions=by_event(REACTIONS))
-    wake = RedisWake(settings.redis_url, None) if settings.redis_url else None
-    if wake is not None:
-        wake.start()
-
-        def committed(_events: Any) -> None:
-            wake.announce()
-
-        database.after_commit = committed
     try:
-        await run_worker(url, make_shop(database, settings), REACTIONS, stop, _sweep)
+        async with waking(database, settings.redis_url):
+            await run_worker(url, make_shop(database, settings), REACTIONS, stop, _sweep)
     finally:
-        if wake is not None:
-            await wake.close()
         await database.close()
 
 

@@ -7,18 +7,43 @@ answers at its address need not be Redis, and then anything can be raised.
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from db.connection import Database
+
 CHANNEL: Final = "counterfoil:committed"
 TIMEOUT_SECONDS: Final = 0.5
 PAUSE_SECONDS: Final = 2.0
 _log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def waking(
+    database: Database, redis_url: str | None, heard: Callable[[], None] | None = None
+) -> AsyncGenerator[None]:
+    """`heard` is called after each commit of this process and, where there is Redis, of every other one."""
+    wake = RedisWake(redis_url, heard) if redis_url else None
+
+    def committed(_events: object) -> None:
+        if heard is not None:
+            heard()
+        if wake is not None:
+            wake.announce()
+
+    database.after_commit = committed
+    if wake is not None:
+        wake.start()
+    try:
+        yield
+    finally:
+        if wake is not None:
+            await wake.close()
 
 
 class RedisWake:

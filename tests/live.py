@@ -30,7 +30,9 @@ TICKET_EVENTS = """subscription ($ticket: ID!, $token: String, $after: Int) {
       seq
       ticket { id lastSeq version state { code } }
       event { __typename seq actor visibility
-              ... on TicketOpened { state } ... on TicketMoved { fromState toState } ... on TicketMessagePosted { body } }
+              ... on TicketOpened { state }
+              ... on TicketMoved { fromState toState }
+              ... on TicketMessagePosted { body } }
     }
     ... on ResyncRequired { seq }
   }

@@ -11,7 +11,7 @@ from tests.api import Api
 ORDER = "query ($id: ID!, $token: String) { shown: order(id: $id, accessToken: $token) { number } }"
 NODE = """query ($id: ID!) { shown: node(id: $id) {
           id ... on Order { number email } ... on OrderLine { title } ... on Cart { version lines { id } } } }"""
-CART = "query ($id: ID!, $token: String) { shown: cart(id: $id, token: $token) { id email lines { title } } }"
+CART = "query ($id: ID!, $token: String) { shown: cart(id: $id, token: $token) { id email lines { id title } } }"
 PERSONAL = """query ($id: ID!, $token: String) { shown: cart(id: $id, token: $token) {
     status email shippingAddress { city } billingAddress { city } order { id number accessToken } } }"""
 
@@ -103,6 +103,8 @@ async def test_a_cart_is_seen_by_its_token_and_by_its_customer(shop: Shop, api: 
     ):
         for query in (CART, NODE):
             assert await who_sees(there, subject, query, subject.cart.id, "Cart") == expected
+        (line,) = (await api(CART, carts.of(subject.cart)))["shown"]["lines"]
+        assert await who_sees(there, subject, NODE, line["id"], "CartLine") == expected
     assert await seen(api, CART, there.sams.cart.id, "Cart", token=there.sams.cart.token)
     assert await seen(api, CART, there.sams.cart.id, "Cart", token=there.guests.cart.token) is None
     assert await seen(api, CART, there.sams.cart.id, "Cart", token="") is None

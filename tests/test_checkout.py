@@ -17,7 +17,8 @@ from tests.invariants import levels, violations
 
 SNAPSHOT = """query O($id: ID!, $token: String!) { order(id: $id, accessToken: $token) {
   number status email subtotal { amount } total { gross { amount } } billingAddress { lastName city country }
-  lines { title sku quantity imageUrl brief options { name value } unitPrice { amount } total { gross { amount } } } } }"""
+  lines { title sku quantity imageUrl brief options { name value }
+          unitPrice { amount } total { gross { amount } } } } }"""
 
 
 def requirement(code: str, step: str, mutation: str, *path: str, line: str | None = None) -> dict[str, Any]:
@@ -49,7 +50,8 @@ async def test_a_completed_cart_is_one_placed_order_with_what_the_cart_showed(sh
            order { number status paymentStatus workStatus email subtotal { amount } amountDue { amount }
                    total { net { amount } tax { amount } gross { amount } } taxes { name rate amount { amount } }
                    shippingAddress { city country }
-                   lines { title sku quantity options { name value } unitPrice { amount } total { gross { amount } } } }""",
+                   lines { title sku quantity options { name value }
+                           unitPrice { amount } total { gross { amount } } } }""",
     )
     assert payload["order"] == {
         "number": "1001",
@@ -202,11 +204,13 @@ async def change_everything(shop: Shop, cup: Sold) -> None:
         await set_prices(tx, [PriceDraft(cup.keys[0], "EUR", 9999)])
     for change in (
         "UPDATE product SET title = 'Renamed', brief_schema = NULL, status = 'draft'",
-        "UPDATE variant SET sku = 'RENAMED', media_id = NULL",
+        "UPDATE variant SET sku = sku || '-RENAMED', media_id = NULL",
         "UPDATE product_option SET name = 'Renamed'",
-        "UPDATE option_value SET name = 'Renamed'",
+        "UPDATE option_value SET name = name || ' renamed'",
         "DELETE FROM media",
         "UPDATE tax_rate SET rate = 0.5",
+        "UPDATE cart SET email = 'kim@shop.example', billing_address = '{}', shipping_address = '{}'",
+        "DELETE FROM cart_line",
     ):
         await execute(shop, change)
 
@@ -214,10 +218,11 @@ async def change_everything(shop: Shop, cup: Sold) -> None:
 async def test_an_order_stays_as_it_was_agreed_whatever_the_catalogue_says_later(shop: Shop, api: Api) -> None:
     await given.regions(shop)
     cup = await given.product(shop, options={"Size": ("Small", "Large")}, brief_schema=given.BRIEF)
-    picture = (
-        "INSERT INTO media (id, product_id, url, rank) SELECT :id, id, 'https://img.example/cup.jpg', 1 FROM product"
+    await execute(
+        shop,
+        "INSERT INTO media (id, product_id, url, rank) SELECT :id, id, 'https://img.example/cup.jpg', 1 FROM product",
+        id=cup.keys[0],
     )
-    await execute(shop, picture, id=cup.keys[0])
     await execute(shop, "UPDATE variant SET media_id = :id", id=cup.keys[0])
     line = {"variantId": cup.variants[1], "quantity": 2, "brief": {"print_text": "Bakery"}}
     order = await given.order(api, line)

@@ -162,7 +162,9 @@ async def test_a_long_history_is_told_in_full(live: Live) -> None:
             assert await stream.messages(len(expected)) == expected
             await post(live.api, ticket, f"new after {after}")
             assert [body for _, body in await stream.messages(1)] == [f"new after {after}"]
-        await live.shop.database.pool.execute(f"DELETE FROM ticket_event WHERE ticket_id = '{ticket.key}' AND seq > 401")
+        await live.shop.database.pool.execute(
+            f"DELETE FROM ticket_event WHERE ticket_id = '{ticket.key}' AND seq > 401"
+        )
         await live.shop.database.pool.execute(f"UPDATE ticket SET last_seq = 401 WHERE id = '{ticket.key}'")
 
 

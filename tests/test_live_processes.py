@@ -97,14 +97,12 @@ async def test_a_redis_that_hangs_neither_loses_updates_nor_slows_writing(
                 assert await stream.messages(10) == [(12 + n, str(n)) for n in range(10)]
         finally:
             redis_server.go_on()
-        assert hanging < usual + TIMEOUT_SECONDS  # nothing waited for it, not even once
+        assert hanging < 2 * usual + TIMEOUT_SECONDS  # nothing waited for it, not even once
         await post(processes.writer, ticket, "after")
         assert await woken.messages(1) == await polling.messages(1) == [(22, "after")]
 
 
-async def test_after_its_connections_broke_redis_is_used_again(
-    processes: Processes, redis_server: RedisServer
-) -> None:
+async def test_after_its_connections_broke_redis_is_used_again(processes: Processes, redis_server: RedisServer) -> None:
     ticket = await processes.ticket()
     async with watching(processes.woken, ticket, 1) as woken:
         assert redis_server.drop_connections() >= 2
@@ -145,9 +143,7 @@ async def answering_nonsense(reader: asyncio.StreamReader, writer: asyncio.Strea
 
 
 @pytest.mark.parametrize("what", ["nothing", "nonsense"])
-async def test_what_is_not_redis_at_its_address_harms_nobody(
-    what: str, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_what_is_not_redis_at_its_address_harms_nobody(what: str, caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     server = await asyncio.start_server(answering_nonsense, "127.0.0.1", port) if what == "nonsense" else None
     try:

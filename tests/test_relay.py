@@ -55,7 +55,7 @@ async def woken(listener: Listener) -> None:
 async def sleeps(listener: Listener) -> bool:
     """Nothing wakes it during several polls."""
     try:
-        await asyncio.wait_for(listener.wait(2 * ENOUGH), 4 * relay_.POLL_SECONDS)
+        await asyncio.wait_for(listener.wait(2 * ENOUGH), 3 * relay_.POLL_SECONDS)
     except TimeoutError:
         return True
     return False
@@ -139,7 +139,7 @@ async def test_all_who_listen_to_a_topic_are_woken_and_nobody_else(database: Dat
 async def test_nobody_listening_means_no_polling_and_the_next_listener_misses_nothing(
     database: Database, relay: Relay
 ) -> None:
-    for _ in range(3):
+    for _ in range(2):
         async with relay.listen("topic") as listener:
             await log(database.pool, "topic")
             await woken(listener)

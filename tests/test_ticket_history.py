@@ -32,7 +32,9 @@ async def said(api: Api, ticket: given.Ticket, token: str | None = None) -> list
 
 
 async def post(api: Api, ticket: given.Ticket, body: str, **more: Any) -> dict[str, Any]:
-    return await api.do("ticketPostMessage", {"ticketId": ticket.id, "body": body, **more}, "ticket { lastSeq version }")
+    return await api.do(
+        "ticketPostMessage", {"ticketId": ticket.id, "body": body, **more}, "ticket { lastSeq version }"
+    )
 
 
 async def staff_of(shop: Shop, api: Api) -> Api:
@@ -173,13 +175,13 @@ async def test_the_history_after_a_seq_is_what_came_later(shop: Shop, api: Api) 
     ticket = await given.ticket(shop, api)
     for body in ("two", "three", "four"):
         await post(api, ticket, body, accessToken=ticket.access_token)
-    query = """query ($id: ID!) { ticket(id: $id) { all: history { seq } null: history(after: 0) { seq }
-                 below: history(after: -5) { seq } later: history(after: 2) { seq } none: history(after: 9) { seq } } }"""
+    query = """query ($id: ID!) { ticket(id: $id) { all: history { seq } from_0: history(after: 0) { seq }
+      below: history(after: -5) { seq } later: history(after: 2) { seq } none: history(after: 9) { seq } } }"""
     staff = await staff_of(shop, api)
     found = (await staff(query, {"id": ticket.id}))["ticket"]
     assert {name: [event["seq"] for event in events] for name, events in found.items()} == {
         "all": [1, 2, 3, 4],
-        "null": [1, 2, 3, 4],
+        "from_0": [1, 2, 3, 4],
         "below": [1, 2, 3, 4],
         "later": [3, 4],
         "none": [],

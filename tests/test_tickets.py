@@ -224,10 +224,14 @@ async def test_a_change_that_is_rolled_back_leaves_nothing_behind(shop: Shop, ap
     before = await order_row(shop, order)
     told: list[Any] = []
     shop.database.after_commit = told.append
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail_after_opening() -> None:
         async with shop.tx() as tx:
             await tickets.reconcile(tx, order)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail_after_opening()
     assert await opened(shop, order) == []
     assert await shop.read.all(select(TicketEvent)) == []
     assert await announced(shop, "TicketsOpened", "TicketChanged") == []
@@ -257,9 +261,7 @@ async def _has_ended(shop: Shop, reaction: str, times: int) -> bool:
 
 async def test_staff_page_through_all_tickets_or_those_of_one_state(shop: Shop, api: Api) -> None:
     await given.regions(shop)
-    lines = [
-        {"variantId": (await given.product(shop, f"banner-{n}")).variant, "quantity": n} for n in (1, 2, 3, 4, 5)
-    ]
+    lines = [{"variantId": (await given.product(shop, f"banner-{n}")).variant, "quantity": n} for n in (1, 2, 3, 4, 5)]
     opened_ = await given.tickets(shop, await given.order(api, *lines))
     await move(shop, opened_[1].key, "designing_artwork")
     await given.staff(shop, "tickets:read")
@@ -287,9 +289,7 @@ async def test_staff_page_through_all_tickets_or_those_of_one_state(shop: Shop, 
 @pytest.mark.parametrize(
     ("who", "code"), [("nobody", "UNAUTHENTICATED"), ("customer", "FORBIDDEN"), ("staff", "FORBIDDEN")]
 )
-async def test_the_list_of_tickets_is_for_staff_with_the_permission(
-    shop: Shop, api: Api, who: str, code: str
-) -> None:
+async def test_the_list_of_tickets_is_for_staff_with_the_permission(shop: Shop, api: Api, who: str, code: str) -> None:
     ticket = await given.ticket(shop, api)
     caller = await given.caller(shop, api, who, "tickets:write", "orders:read")
     caller.headers["x-access-token"] = ticket.access_token
