@@ -1,6 +1,5 @@
 """Products and what belongs to them."""
 
-import asyncio
 from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
@@ -134,7 +133,7 @@ def _in_region(batch: Batch) -> Batch:
     """
 
     async def load(ctx: Ctx, keys: list[tuple[UUID, UUID | None]]) -> list[Any]:
-        rows = await asyncio.gather(*(ctx.load(batch, key) for key, _ in keys))
+        rows = await ctx.loaded.load_many(batch, [key for key, _ in keys])
         return [_put_in(region, row) for row, (_, region) in zip(rows, keys, strict=True)]
 
     return Batch(f"{batch.name} in region", load)
@@ -148,22 +147,39 @@ variant_in_region = _in_region(variant_by_id)
 product_in_region = _in_region(product_by_id)
 
 
-async def variants(ctx: Ctx, product: Any, args: PageArgs) -> Page:
-    page = await ctx.load(variants_of_product, (product["id"], args))
-    return replace(page, nodes=[_put_in(product.get("context_region_id"), row) for row in page.nodes])
+async def _variants(ctx: Ctx, keys: list[tuple[UUID, PageArgs, UUID | None]]) -> list[Page]:
+    """Pages of variants; keys are (product, page, region), region null: that of the operation."""
+    pages = await ctx.loaded.load_many(variants_of_product, [(product, args) for product, args, _ in keys])
+    return [
+        page if region is None else replace(page, nodes=[_put_in(region, row) for row in page.nodes])
+        for page, (_, _, region) in zip(pages, keys, strict=True)
+    ]
 
 
+variants_in_region = Batch("variants in region", _variants)
 price_of_variant = Batch("price of variant", _prices)
 
 
-async def price_for(ctx: Ctx, variant: Any, quantity: int) -> Any:
+def price_key(variant: Any, quantity: int) -> tuple[UUID, int, UUID | None]:
     if not 1 <= quantity <= 1_000_000:
         raise BadUserInput("A quantity is 1 to 1,000,000.", "quantity")
-    return await ctx.load(price_of_variant, (variant["id"], quantity, variant.get("context_region_id")))
+    return variant["id"], quantity, variant.get("context_region_id")
 
 
-async def _available(ctx: Ctx, variants: list[UUID]) -> list[int]:
+class Unlimited:
+    """It is not counted: it sells without limit."""
+
+
+async def _availability(ctx: Ctx, keys: list[tuple[UUID, bool]]) -> list[int | Unlimited]:
+    """Keys are (variant, whether its stock is managed)."""
+    units = await _available(ctx, [variant for variant, managed in keys if managed])
+    return [units[variant] if managed else Unlimited() for variant, managed in keys]
+
+
+async def _available(ctx: Ctx, variants: list[UUID]) -> dict[UUID, int]:
     """How many of each could be promised now: of its items, the one of which there is least."""
+    if not variants:
+        return {}
     free = func.greatest(
         StockLevel.on_hand + StockLevel.backorder_limit - StockLevel.reserved - StockLevel.allocated, 0
     )
@@ -183,7 +199,7 @@ async def _available(ctx: Ctx, variants: list[UUID]) -> list[int]:
         )
     )
     units = {row.variant_id: int(row.units) for row in rows}
-    return [units.get(variant, 0) for variant in variants]
+    return {variant: units.get(variant, 0) for variant in variants}
 
 
-available_of_variant = Batch("available of variant", _available)
+available_of_variant = Batch("available of variant", _availability)

@@ -85,6 +85,9 @@ class Ctx:
     async def load(self, batch: Batch, key: Hashable) -> Any:
         return await self.loaded.load(batch, key)
 
+    def handed_over(self, error: Exception) -> None:
+        """The engine leaves this operation to graphql-core, because of the error."""
+
     def require(self, needs: str) -> None:
         """Lets through who has the permission; `PUBLIC` is everybody."""
         if needs == PUBLIC or self.actor.may(needs):

@@ -17,6 +17,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from domain.refusal import Key, Refusal, refusals_of
 from engine.batch import Batch
+from engine.source import SOURCE, Asked, Computed, Related
 from resolvers.context import Ctx
 from resolvers.request_error import BadUserInput
 from schema.plain import plain, plain_all
@@ -112,42 +113,67 @@ def derived(compute: Callable[[Any], Any], description: str) -> Any:
     def resolve(root: strawberry.Parent[Any]) -> Any:
         return compute(root)
 
-    return strawberry.field(resolver=resolve, description=description, metadata={"derived": compute})
+    return strawberry.field(resolver=resolve, description=description, metadata={SOURCE: Computed(compute)})
 
 
 def loads(
-    batch: Batch, by: str | Callable[[Any], Any], description: str, then: Callable[[Any], Any] | None = None
+    batch: Batch,
+    by: str | Callable[..., Any],
+    description: str,
+    then: Callable[[Any], Any] | None = None,
+    **arguments: Arg,
 ) -> Any:
-    """A relation: `by` names the key on the row. A null key is null. `then` makes the field's value of what came."""
-    key_of: Callable[[Any], Any] = by if callable(by) else lambda row: value_of(row, by)
+    """A relation: `by` names the key on the row, or makes it of the row and the arguments. A null key is null.
 
-    async def resolve(root: strawberry.Parent[Any], info: strawberry.Info) -> Any:
-        key = key_of(root)
+    `then` makes the field's value of what came.
+    """
+
+    def key_of(row: Any, values: dict[str, Any]) -> Any:
+        return by(row, **_arguments(arguments, values)) if callable(by) else value_of(row, by)
+
+    async def resolve(root: Any, info: strawberry.Info, **values: Any) -> Any:
+        try:
+            key = key_of(root, values)
+        except (Refusal, ExceptionGroup) as error:
+            raise bad_input(error) from None
         loaded = None if key is None else await cast(Ctx, info.context).load(batch, key)
         return then(loaded) if then is not None and loaded is not None else loaded
 
-    return strawberry.field(resolver=resolve, description=description, metadata={"batch": batch, "by": by})
+    return strawberry.field(
+        resolver=_signed(resolve, arguments, rooted=True),
+        description=description,
+        metadata={SOURCE: Related(batch, key_of, then)},
+    )
 
 
 def asks(resolver: Callable[..., Awaitable[Any]], description: str, **arguments: Arg) -> Any:
     """A field with arguments, or one that needs more than its row: `resolver(ctx, row, **arguments)`."""
 
-    async def resolve(root: Any, info: strawberry.Info, **values: Any) -> Any:
-        return await _asked(resolver(cast(Ctx, info.context), root, **_arguments(arguments, values)))
+    async def ask(ctx: Ctx, row: Any, values: dict[str, Any]) -> Any:
+        return await _asked(resolver(ctx, row, **_arguments(arguments, values)))
 
-    return strawberry.field(resolver=_signed(resolve, arguments, rooted=True), description=description)
+    async def resolve(root: Any, info: strawberry.Info, **values: Any) -> Any:
+        return await ask(cast(Ctx, info.context), root, values)
+
+    return strawberry.field(
+        resolver=_signed(resolve, arguments, rooted=True), description=description, metadata={SOURCE: Asked(ask)}
+    )
 
 
 def query(resolver: Callable[..., Awaitable[Any]], needs: Needs, description: str, **arguments: Arg) -> Any:
     """A root field that reads: `resolver(ctx, **arguments)`."""
 
-    async def resolve(info: strawberry.Info, **values: Any) -> Any:
-        ctx = cast(Ctx, info.context)
+    async def ask(ctx: Ctx, _root: Any, values: dict[str, Any]) -> Any:
         ctx.require(needs)
         return await _asked(resolver(ctx, **_arguments(arguments, values)))
 
+    async def resolve(info: strawberry.Info, **values: Any) -> Any:
+        return await ask(cast(Ctx, info.context), None, values)
+
     return strawberry.field(
-        resolver=_signed(resolve, arguments), description=description, metadata=_declared(needs, description)
+        resolver=_signed(resolve, arguments),
+        description=description,
+        metadata={**_declared(needs, description), SOURCE: Asked(ask)},
     )
 
 

@@ -27,6 +27,10 @@ enum(
 )
 
 
+def _variant_key(line: Any) -> Any:
+    return line["variant_id"], line["region_id"]
+
+
 @view()
 class CartLine(Node):
     """A variant in a cart. The same variant with another brief is another line."""
@@ -42,9 +46,7 @@ class CartLine(Node):
     total: TaxedMoney = derived(
         lambda line: taxed(line["total"].net, line["total"].tax, line["currency"]), "Of all its units."
     )
-    variant: Variant = loads(
-        catalog.variant_in_region, lambda line: (line["variant_id"], line["region_id"]), "What is bought."
-    )
+    variant: Variant = loads(catalog.variant_in_region, _variant_key, "What is bought.")
 
 
 @view()

@@ -17,9 +17,7 @@ from db.catalog import BriefDue
 from domain.money import Money as Amount
 from domain.price import Found
 from resolvers import catalog
-from resolvers.context import Ctx
-from resolvers.page import Page
-from schema.build import arg, asks, column, derived, enum, given, loads, one_of_input, view
+from schema.build import arg, column, derived, enum, given, loads, one_of_input, view
 from schema.money import Money
 from schema.node import PAGE_ARGS, Connection, Node, page_args, public_id
 from schema.scalars import Json
@@ -105,15 +103,19 @@ class Price:
     min_quantity: int = derived(lambda p: _found(p).min_quantity, "From this quantity on this price counts.")
 
 
-async def _available(ctx: Ctx, variant: Any) -> dict[str, Any]:
-    if not variant["manage_stock"]:
-        return {"status": "in_stock", "quantity": None}
-    units = await ctx.load(catalog.available_of_variant, variant["id"])
-    return {"status": "in_stock" if units > 0 else "out_of_stock", "quantity": min(units, SHOWN_QUANTITY)}
+def _availability(units: int | catalog.Unlimited) -> dict[str, Any]:
+    if isinstance(units, catalog.Unlimited):
+        return {"status": AvailabilityStatus.IN_STOCK, "quantity": None}
+    status = AvailabilityStatus.IN_STOCK if units > 0 else AvailabilityStatus.OUT_OF_STOCK
+    return {"status": status, "quantity": min(units, SHOWN_QUANTITY)}
 
 
-async def _price(ctx: Ctx, variant: Any, quantity: int) -> Any:
-    return await catalog.price_for(ctx, variant, quantity)
+def _in_stock_key(variant: Any) -> Any:
+    return variant["id"], variant["manage_stock"]
+
+
+def _product_key(variant: Any) -> Any:
+    return variant["product_id"], variant.get("context_region_id")
 
 
 @view(VariantRow)
@@ -130,15 +132,18 @@ class Variant(Node):
         catalog.selected_options, "id", "Its value for each option, in the order of the options."
     )
     image: Media | None = loads(catalog.media_by_id, "media_id", "Its own picture, if it has one.")
-    price: Price | None = asks(
-        _price,
+    price: Price | None = loads(
+        catalog.price_of_variant,
+        catalog.price_key,
         "What one unit costs in the region of the context; under a cart, in the cart's. Null: not for sale there.",
         quantity=arg(int, "When so many are bought.", 1),
     )
-    availability: Availability = asks(_available, "Whether it can be bought now.")
+    availability: Availability = loads(
+        catalog.available_of_variant, _in_stock_key, "Whether it can be bought now.", then=_availability
+    )
     product: "Product | None" = loads(
         catalog.product_in_region,
-        lambda variant: (variant["product_id"], variant.get("context_region_id")),
+        _product_key,
         "What it is a variant of. Null: it is not published any more.",
     )
 
@@ -169,8 +174,8 @@ class Seo:
     description: str | None = strawberry.field(description="Null: none.")
 
 
-async def _variants(ctx: Ctx, product: Any, **args: Any) -> Page:
-    return await catalog.variants(ctx, product, page_args(**args))
+def _variants_key(product: Any, **args: Any) -> Any:
+    return product["id"], page_args(**args), product.get("context_region_id")
 
 
 @view(ProductRow)
@@ -193,7 +198,9 @@ class Product(Node):
     created_at: datetime = column("Since when it is in the catalogue.")
     options: list[ProductOption] = loads(catalog.options_of_product, "id", "What there is to choose.")
     media: list[Media] = loads(catalog.media_of_product, "id", "Pictures, the main one first.")
-    variants: Connection[Variant] = asks(_variants, "What can be bought, in the merchant's order.", **PAGE_ARGS)
+    variants: Connection[Variant] = loads(
+        catalog.variants_in_region, _variants_key, "What can be bought, in the merchant's order.", **PAGE_ARGS
+    )
     categories: list[Category] = loads(catalog.categories_of_product, "id", "Where it stands in the tree.")
     collections: list[Collection] = loads(catalog.collections_of_product, "id", "What it is shown together with.")
 

@@ -6,10 +6,13 @@ from typing import Any, Final
 
 from asyncpg import (
     DeadlockDetectedError,
+    IdleInTransactionSessionTimeoutError,
     InterfaceError,
+    InternalClientError,
     LockNotAvailableError,
     OperatorInterventionError,
     PostgresConnectionError,
+    TooManyConnectionsError,
 )
 from graphql import GraphQLError
 from strawberry.exceptions import MissingQueryError
@@ -21,26 +24,32 @@ TRY_AGAIN: Final = (
     ConnectionError,
     TimeoutError,
     InterfaceError,
+    InternalClientError,  # a statement begun on a connection that is just being closed
     DeadlockDetectedError,
+    IdleInTransactionSessionTimeoutError,
     LockNotAvailableError,
     OperatorInterventionError,
     PostgresConnectionError,
+    TooManyConnectionsError,
 )
 NOT_TO_BE_RUN: Final = (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError)
 """How Strawberry says that a request over SSE names no operation, or one of a kind that is not allowed there."""
-SUGGESTION: Final = re.compile(r" Did you mean .*\?$", re.DOTALL)
+SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")
 """What graphql-core adds to its messages; it would tell the schema piece by piece where introspection is closed."""
 _log = logging.getLogger(__name__)
 
 
 def public_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """An error as a client may see it: message, place, path, a code and the request's id."""
-    cause = error.original_error
-    while isinstance(cause, GraphQLError):
-        cause = cause.original_error
+    raised = error
+    while isinstance(raised.original_error, GraphQLError):
+        raised = raised.original_error
+    cause = raised.original_error
     shown: dict[str, Any] = {"message": SUGGESTION.sub("", error.message)}
-    if cause is None:
-        extensions = {"code": "BAD_USER_INPUT" if error.path is None else "INTERNAL"}
+    if cause is None and (error.path is None or (raised is not error and raised.nodes)):
+        extensions = {"code": "BAD_USER_INPUT"}  # within a field graphql-core points at the argument that is wrong …
+    elif cause is None:
+        shown["message"], extensions = _masked(raised, request_id)  # … and at nothing if it is a value of ours
     elif isinstance(cause, RequestError):
         extensions = dict(cause.extensions)
     elif isinstance(cause, NOT_TO_BE_RUN):

@@ -55,8 +55,8 @@ REVIEWED = {
 }
 """Whoever adds a field says here that they thought about who may call it."""
 FILLERS: dict[str, tuple[Any, ...]] = {
-    "String": ("", "x", "\0", "ÿ" * 10_000, "'; DROP TABLE cart; --"),
-    "ID": ("", "nonsense", "\0", "ÿ" * 10_000, "'"),
+    "String": ("", "x", "\0", "ÿ" * 1_000, "'; DROP TABLE cart; --"),
+    "ID": ("", "nonsense", "\0", "ÿ" * 1_000, "'"),
     "Int": (0, -1, 1, 2**31 - 1, -(2**31)),
     "Boolean": (True, False, True, False, True),
     "Decimal": ("0", "-1", "1e400", "0.0000001", "12.50"),
@@ -86,7 +86,7 @@ def filled(type_: Any, number: int, everything: bool) -> Any:
         return next(iter(type_.values))
     if isinstance(type_, GraphQLInputObjectType):
         wanted = {n: f for n, f in type_.fields.items() if everything or is_required_input_field(f)}
-        if type_.is_one_of:
+        if type_.extensions["strawberry-definition"].is_one_of:
             wanted = dict(list(type_.fields.items())[:1])
         return {name: filled(field.type, number, everything) for name, field in wanted.items()}
     return FILLERS[type_.name][number]
@@ -184,12 +184,16 @@ async def test_whatever_is_called_with_next_to_nothing_answers_with_an_error_of_
     await given.staff(shop, "tickets:read", "tickets:write", "orders:read")
     staff = await given.signed_in(api, "toni@shop.example", as_staff=True)
     for name, field in fields(kind.title()).items():
+        reached = 0
         for document, values in calls(kind, name, field):
             for caller in (api, staff):
                 answer = await caller.raw(document, values)
                 assert answer.status_code == 200, (document, values)
-                codes = {error["extensions"]["code"] for error in answer.json().get("errors", [])}
+                errors = answer.json().get("errors", [])
+                codes = {error["extensions"]["code"] for error in errors}
                 assert codes <= {"BAD_USER_INPUT", "UNAUTHENTICATED"}, (document, values, answer.json())
+                reached += not errors or any("path" in error for error in errors)
+        assert reached > 0, f"nothing ever got as far as {name}"
 
 
 async def test_whatever_is_watched_with_next_to_nothing_ends_with_an_error_of_the_callers(api: Api) -> None:
@@ -208,13 +212,12 @@ async def test_ids_of_the_right_kind_that_name_nothing_are_not_found_by_any_muta
         owner = next((key for key in ("cartId", "ticketId") if key in values), None)
         if owner is None or needed(field) != PUBLIC:
             continue
-        named = {
-            **values,
-            owner: random(kinds[owner]),
-            **({"lineIds": [random("CartLine")]} if "lineIds" in values else {}),
-        }
+        named = {**values, owner: random(kinds[owner])}
+        if "lineIds" in named:
+            named["lineIds"] = [random("CartLine")]
         for line in named.get("lines", []):
             line.update({key: random(kinds[key]) for key in line if key in kinds})
+            line["quantity"] = 1
         if "email" in named:
             named["email"] = "sam@shop.example"
         payload = await api.do(name, named, "__typename")

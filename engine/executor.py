@@ -1,0 +1,98 @@
+"""The hook: graphql-core's executor, with plans where they reach and graphql-core's own way everywhere else."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from inspect import isawaitable
+from typing import Any, cast
+
+from graphql import (
+    ExecutionResult,
+    GraphQLObjectType,
+    OperationType,
+)
+from graphql.execution.collect_fields import collect_fields, collect_subfields
+from graphql.execution.values import get_argument_values
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+from strawberry.types.arguments import convert_arguments
+
+from engine.plan import PlannedField, Planner
+from engine.run import Runner
+
+READING = (OperationType.QUERY,)
+
+
+class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
+    """Queries as a whole, and below the root field of mutations and subscriptions their payloads and items."""
+
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        if self.operation.operation not in READING:
+            return super().execute_operation(serially)
+
+        def handed_over() -> Any:
+            return super(BreadthFirstExecutor, self).execute_operation(serially)
+
+        return self._planned_or_handed_over(self._query(), handed_over)
+
+    def execute_collected_subfields(  # noqa: PLR0917 - as in graphql-core
+        self,
+        parent_type: GraphQLObjectType,
+        source_value: Any,
+        path: Any,
+        grouped_field_set: Any,
+        new_defer_usages: Sequence[Any],
+        delivery_group_map: Any,
+    ) -> Any:
+        def handed_over() -> Any:
+            return super(BreadthFirstExecutor, self).execute_collected_subfields(
+                parent_type, source_value, path, grouped_field_set, new_defer_usages, delivery_group_map
+            )
+
+        if path.prev is not None or self.operation.operation in READING:
+            return handed_over()
+        return self._planned_or_handed_over(self._payload(parent_type, source_value, grouped_field_set), handed_over)
+
+    async def _planned_or_handed_over(self, planned: Awaitable[Any], handed_over: Callable[[], Any]) -> Any:
+        try:
+            return await planned
+        except Exception as error:
+            self.context_value.handed_over(error)
+        result = handed_over()
+        return await result if isawaitable(result) else result
+
+    async def _query(self) -> ExecutionResult:
+        root = cast(GraphQLObjectType, self.schema.query_type)
+        grouped = collect_fields(
+            self.schema, self.fragments, self.variable_values, root, self.operation, self.hide_suggestions
+        ).grouped_field_set
+        selection = self._planner().selection(root, cast(Any, grouped))
+        (data,) = await self._runner().objects(selection, [self.root_value])
+        return ExecutionResult(data, None)
+
+    async def _payload(self, type_: GraphQLObjectType, source: Any, grouped: Any) -> dict[str, Any]:
+        selection = self._planner().selection(type_, grouped)
+        (payload,) = await self._runner().objects(selection, [source])
+        return payload
+
+    def _planner(self) -> Planner:
+        def collect(type_: GraphQLObjectType, details: list[Any]) -> dict[str, list[Any]]:
+            collected = collect_subfields(
+                self.schema, self.fragments, self.variable_values, self.operation, type_, details, self.hide_suggestions
+            )
+            return cast(Any, collected.grouped_field_set)
+
+        return Planner(collect, self.schema.get_possible_types)
+
+    def _runner(self) -> Runner:
+        strawberry = cast(Any, self.schema)._strawberry_schema
+        return Runner(self.context_value, self._arguments, strawberry.config.default_resolver)
+
+    def _arguments(self, field: PlannedField) -> dict[str, Any]:
+        if not field.definition.args:
+            return {}
+        strawberry = cast(Any, self.schema)._strawberry_schema
+        given = get_argument_values(field.definition, field.node, self.variable_values, None, self.hide_suggestions)
+        return convert_arguments(
+            given,
+            field.definition.extensions["strawberry-definition"].arguments,
+            strawberry.schema_converter.scalar_registry,
+            strawberry.config,
+        )

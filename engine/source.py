@@ -1,0 +1,47 @@
+"""Where the values of a field come from, said as data, so that a level of objects is resolved by one step.
+
+A field carries one of these in its Strawberry metadata under `SOURCE`. A field that carries none is none of the
+engine's business: a query that selects it is handed over to graphql-core as a whole.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from engine.batch import Batch
+
+SOURCE: Final = "engine.source"
+Arguments = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """The attribute or entry of the parent with this name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A function of the parent alone."""
+
+    compute: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class Related:
+    """A batch: `key(parent, arguments)` says what to load, null for nothing; `then` makes the value of what came."""
+
+    batch: Batch
+    key: Callable[[Any, Arguments], Any]
+    then: Callable[[Any], Any] | None = None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A coroutine per parent: `ask(context, parent, arguments)`."""
+
+    ask: Callable[[Any, Any, Arguments], Awaitable[Any]]
+
+
+Source = Column | Computed | Related | Asked
