@@ -23,7 +23,10 @@ class Loaded:
     def __init__(self, context: Any) -> None:
         self._context = context
         self._values: defaultdict[Batch, dict[Any, Any]] = defaultdict(dict)
-        self._turns: defaultdict[Batch, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._flights: defaultdict[Batch, dict[Any, asyncio.Task[None]]] = defaultdict(dict)
+        """The call that will bring each key that is not there yet."""
+        self._boardings: dict[Batch, tuple[dict[Any, None], asyncio.Task[None]]] = {}
+        """Per batch the call that still takes keys: it begins when everything of this tick has asked."""
         self._loaders: dict[Batch, DataLoader[Any, Any]] = {}
 
     async def load(self, batch: Batch, key: Hashable) -> Any:
@@ -37,15 +40,36 @@ class Loaded:
         return await loader.load(key)
 
     async def load_many(self, batch: Batch, keys: Iterable[Hashable]) -> list[Any]:
-        """One value per key, in their order, by at most one call of the batch."""
+        """One value per key, in their order. What is asked for in the same tick of the loop is one call."""
         wanted = list(keys)
-        values = self._values[batch]
-        if not all(key in values for key in wanted):
-            async with self._turns[batch]:  # whoever comes second finds what the first one loaded
-                missing = [key for key in dict.fromkeys(wanted) if key not in values]
-                if missing:
-                    values.update(zip(missing, await batch.load(self._context, missing), strict=True))
+        values, flights = self._values[batch], self._flights[batch]
+        missing = [key for key in wanted if key not in values]
+        if missing:
+            new = [key for key in missing if key not in flights]
+            if new:
+                flights.update(dict.fromkeys(new, self._boarding(batch, new)))
+            for flight in {flights[key] for key in missing if key not in values}:
+                await asyncio.shield(flight)
         return [values[key] for key in wanted]
+
+    def _boarding(self, batch: Batch, keys: list[Any]) -> "asyncio.Task[None]":
+        """The call that has not begun yet, with these keys on it."""
+        boarding = self._boardings.get(batch)
+        if boarding is None:
+            passengers: dict[Any, None] = {}
+            boarding = self._boardings[batch] = passengers, asyncio.ensure_future(self._fly(batch, passengers))
+        boarding[0].update(dict.fromkeys(keys))
+        return boarding[1]
+
+    async def _fly(self, batch: Batch, passengers: dict[Any, None]) -> None:
+        values, flights = self._values[batch], self._flights[batch]
+        self._boardings.pop(batch, None)
+        keys = list(passengers)
+        try:
+            values.update(zip(keys, await batch.load(self._context, keys), strict=True))
+        finally:
+            for key in keys:
+                flights.pop(key, None)
 
     def _loader(self, batch: Batch) -> DataLoader[Any, Any]:
         async def load(keys: list[Any]) -> list[Any]:
@@ -56,5 +80,6 @@ class Loaded:
     def clear(self) -> None:
         """After a mutation, and between the items of a subscription, nothing loaded before is true any more."""
         self._values.clear()
-        self._turns.clear()
+        self._flights.clear()
+        self._boardings.clear()
         self._loaders.clear()

@@ -14,7 +14,7 @@ from graphql.execution.values import get_argument_values
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.arguments import convert_arguments
 
-from engine.plan import PlannedField, Planner
+from engine.plan import PlannedField, Planner, Selection
 from engine.run import Runner
 
 READING = (OperationType.QUERY,)
@@ -60,17 +60,34 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
 
     async def _query(self) -> ExecutionResult:
         root = cast(GraphQLObjectType, self.schema.query_type)
-        grouped = collect_fields(
-            self.schema, self.fragments, self.variable_values, root, self.operation, self.hide_suggestions
-        ).grouped_field_set
-        selection = self._planner().selection(root, cast(Any, grouped))
+
+        def collect() -> Any:
+            return collect_fields(
+                self.schema, self.fragments, self.variable_values, root, self.operation, self.hide_suggestions
+            ).grouped_field_set
+
+        selection = self._selection(root, (), collect)
         (data,) = await self._runner().objects(selection, [self.root_value])
         return ExecutionResult(data, None)
 
     async def _payload(self, type_: GraphQLObjectType, source: Any, grouped: Any) -> dict[str, Any]:
-        selection = self._planner().selection(type_, grouped)
+        place = tuple(details[0].node.loc.start for details in grouped.values())
+        selection = self._selection(type_, place, lambda: grouped)
         (payload,) = await self._runner().objects(selection, [source])
         return payload
+
+    def _selection(self, type_: GraphQLObjectType, place: tuple[int, ...], collect: Callable[[], Any]) -> Selection:
+        """The plan of this document for what is selected here; made when it is first needed."""
+        document = self.context_value.document
+        if document is None:
+            return self._planner().selection(type_, collect())
+        given = self.variable_values.coerced
+        name = self.operation.name.value if self.operation.name else None
+        key = (name, type_.name, place, *(given.get(switch) for switch in document.switches))
+        plan = document.plans.get(key)
+        if plan is None:
+            plan = document.plans[key] = self._planner().selection(type_, collect())
+        return plan
 
     def _planner(self) -> Planner:
         def collect(type_: GraphQLObjectType, details: list[Any]) -> dict[str, list[Any]]:

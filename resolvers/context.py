@@ -72,6 +72,8 @@ class Ctx:
     choice: ContextChoice = ContextChoice()
     cart_token: str | None = None
     access_token: str | None = None
+    document: Any = None
+    """What the engine knows of the document that is being run."""
     _region: "asyncio.Future[Region] | None" = None
     loaded: Loaded = field(init=False)
 

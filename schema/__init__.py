@@ -12,6 +12,8 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
+from engine.documents import Documents, KnownDocuments
+from engine.executor import BreadthFirstExecutor
 from schema.build import COLUMN, MODEL, NEEDS, value_of
 from schema.context import ContextDirective, in_context
 from schema.errors import ERROR_TYPES
@@ -26,9 +28,12 @@ ONLY_BEHIND_INTERFACES: tuple[type, ...] = (*ERROR_TYPES, TicketOpened, TicketMo
 class Schema(strawberry.Schema):
     """Strawberry's schema, which is not to wrap every field because there is a directive on operations."""
 
+    documents: Documents
+    """Those that were run before."""
+
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         del sync
-        return [OneOperation(), ContextDirective()]
+        return [KnownDocuments(self.documents), OneOperation(), ContextDirective()]
 
     async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
         """Queries and mutations; subscriptions are streams and have a way of their own."""
@@ -59,21 +64,30 @@ async def _until_one_is_lost(results: AsyncGenerator[Any]) -> AsyncGenerator[Any
 
 
 def build_schema(
-    query: type = Query, mutation: type | None = Mutation, subscription: type | None = Subscription
+    query: type = Query,
+    mutation: type | None = Mutation,
+    subscription: type | None = Subscription,
+    *,
+    breadth_first: bool = True,
 ) -> Schema:
-    """The executable schema, checked: every root field declares what it needs, every view agrees with its row."""
+    """The executable schema, checked: every root field declares what it needs, every view agrees with its row.
+
+    Without `breadth_first` graphql-core executes everything; answers are the same.
+    """
     schema = Schema(
         query=query,
         mutation=mutation,
         subscription=subscription,
         directives=[in_context],
         types=ONLY_BEHIND_INTERFACES,
+        execution_context_class=BreadthFirstExecutor if breadth_first else None,
         config=StrawberryConfig(
             default_resolver=value_of,
             scalar_map=SCALARS,
             disable_field_suggestions=True,
         ),
     )
+    schema.documents = Documents()
     _check_needs(query, mutation, subscription)
     for type_ in cast(Any, schema)._schema.type_map.values():
         if isinstance(type_, GraphQLObjectType):

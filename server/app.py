@@ -87,7 +87,8 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/ready", _ready),
         Route("/graphql", _Graphql()),
     ]
-    lifespan = partial(_running, settings, build_schema(), Argon2Passwords())
+    schema = build_schema(breadth_first=settings.breadth_first)
+    lifespan = partial(_running, settings, schema, Argon2Passwords())
     return Starlette(routes=routes, middleware=[Middleware(RequestId), cors], lifespan=lifespan)
 
 

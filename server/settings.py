@@ -29,16 +29,15 @@ class Settings:
     production: bool
     sweep_after: float
     """Seconds after which a payment that nobody waits for any more is ended."""
+    breadth_first: bool
+    """Execute queries with the engine; otherwise graphql-core does everything, more slowly."""
     home: Path
     """Where the embedded PostgreSQL keeps its data."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """The settings, or `WrongSetting` for the first one that cannot be."""
-    mode = environment.get("COUNTERFOIL_ENV", "development")
-    if mode not in {"development", "production"}:
-        raise WrongSetting(f"COUNTERFOIL_ENV is {mode!r}; write development or production.")
-    production = mode == "production"
+    production = _one_of(environment, "COUNTERFOIL_ENV", ("development", "production")) == "production"
     return Settings(
         database_url=_url(environment, "DATABASE_URL", ("postgresql", "postgres"), "postgresql://user@host/name"),
         redis_url=_url(environment, "REDIS_URL", ("redis", "rediss", "unix"), "redis://host:6379/0"),
@@ -49,8 +48,17 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         port=_whole(environment, "PORT", 8000, most=65_535),
         production=production,
         sweep_after=float(_whole(environment, "SWEEP_AFTER", 30, most=86_400)),
+        breadth_first=_one_of(environment, "COUNTERFOIL_ENGINE", ("breadth-first", "graphql-core")) == "breadth-first",
         home=Path(environment.get("COUNTERFOIL_HOME") or ROOT / ".counterfoil"),
     )
+
+
+def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, str]) -> str:
+    """The first choice is the default."""
+    given = environment.get(name) or choices[0]
+    if given not in choices:
+        raise WrongSetting(f"{name} is {given!r}; write {' or '.join(choices)}.")
+    return given
 
 
 def _url(environment: Mapping[str, str], name: str, schemes: tuple[str, ...], example: str) -> str | None:

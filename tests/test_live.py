@@ -5,6 +5,7 @@ import random
 
 from sqlalchemy import text
 
+from resolvers.ticket import CHECK_EVERY
 from tests import given
 from tests.live import Live, live_fixture, post, watching  # noqa: F401 - the fixture `live`
 
@@ -91,9 +92,11 @@ async def test_a_client_that_reconnects_with_its_last_seq_misses_nothing_and_get
     async def write(writer: int) -> None:
         await post(live.api, ticket, *(f"{writer}-{n}" for n in range(MESSAGES // WRITERS)))
 
-    watchers = [asyncio.create_task(watch_with_cuts(live, ticket, end, chance)) for _ in range(3)]
-    await asyncio.gather(*map(write, range(WRITERS)))
-    first, *others = await asyncio.gather(*watchers)
+    async with asyncio.TaskGroup() as tasks:
+        watchers = [tasks.create_task(watch_with_cuts(live, ticket, end, chance)) for _ in range(3)]
+        for writer in range(WRITERS):
+            tasks.create_task(write(writer))
+    first, *others = (watcher.result() for watcher in watchers)
     assert [seq for seq, _ in first] == list(range(2, end + 1))
     assert sorted(body for _, body in first) == sorted(
         f"{writer}-{n}" for writer in range(WRITERS) for n in range(MESSAGES // WRITERS)
@@ -115,10 +118,11 @@ async def test_fifty_who_watch_one_ticket_all_get_everything(live: Live) -> None
             await connected.wait()
             return await stream.messages(10)
 
-    watchers = [asyncio.create_task(watch()) for _ in range(50)]
-    await connected.wait()
-    await post(live.api, ticket, *map(str, range(2, 12)))
-    assert await asyncio.gather(*watchers) == [[(n, str(n)) for n in range(2, 12)]] * 50
+    async with asyncio.TaskGroup() as tasks:
+        watchers = [tasks.create_task(watch()) for _ in range(50)]
+        await connected.wait()
+        await post(live.api, ticket, *map(str, range(2, 12)))
+    assert [watcher.result() for watcher in watchers] == [[(n, str(n)) for n in range(2, 12)]] * 50
 
 
 async def newest_poll(live: Live) -> object:
@@ -158,8 +162,8 @@ async def test_a_long_history_is_told_in_full(live: Live) -> None:
     public = [(seq, f"message {seq}") for seq in range(2, 402) if seq % 7]
     for after in (1, 2, 99, 301):
         expected = [(seq, body) for seq, body in public if seq > after]
-        async with watching(live.api, ticket, after) as stream:
-            assert await stream.messages(len(expected)) == expected
+        async with asyncio.timeout(2 * CHECK_EVERY), watching(live.api, ticket, after) as stream:
+            assert await stream.messages(len(expected)) == expected  # no page of it waits for the next look
             await post(live.api, ticket, f"new after {after}")
             assert [body for _, body in await stream.messages(1)] == [f"new after {after}"]
         await live.shop.database.pool.execute(

@@ -44,6 +44,8 @@ async def processes(postgres: str, template: str, redis_server: RedisServer) -> 
             await given.until(lambda: redis_server.subscribers(CHANNEL) == 2)
             writer, woken, polling = [await apis.enter_async_context(server.api()) for server in servers]
             yield Processes(shop, writer, woken, polling, variant)
+            for server in servers:  # all at once, instead of one after the other
+                server.process.terminate()
 
 
 async def delay(stream: Stream, body: str) -> float:

@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-import pytest
 from sqlalchemy import select
 
 from db import Event, Order, Ticket, TicketEvent
@@ -96,14 +95,18 @@ async def test_customers_cannot_write_internal_notes(shop: Shop, api: Api) -> No
     assert await stored(shop) == before
 
 
-@pytest.mark.parametrize("body", ["", "  \n\t ", "x" * (LONGEST_MESSAGE + 1), "a\0b"])
-async def test_a_message_that_says_nothing_or_too_much_is_refused(shop: Shop, api: Api, body: str) -> None:
+async def test_a_message_that_says_nothing_or_too_much_is_refused(shop: Shop, api: Api) -> None:
     ticket = await given.ticket(shop, api)
     before = await stored(shop)
-    payload = await post(api, ticket, body, accessToken=ticket.access_token)
-    assert payload["ticket"] is None
-    (error,) = payload["userErrors"]
-    assert (error["__typename"], error["code"], error["path"]) == ("ValidationFailed", "VALIDATION_FAILED", ["body"])
+    for body in ("", "  \n\t ", "x" * (LONGEST_MESSAGE + 1), "a\0b"):
+        payload = await post(api, ticket, body, accessToken=ticket.access_token)
+        assert payload["ticket"] is None
+        (error,) = payload["userErrors"]
+        assert (error["__typename"], error["code"], error["path"]) == (
+            "ValidationFailed",
+            "VALIDATION_FAILED",
+            ["body"],
+        )
     assert await stored(shop) == before
 
 
