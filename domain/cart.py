@@ -10,7 +10,8 @@ from typing import Any, cast
 from uuid import UUID
 
 import orjson
-from sqlalchemy import any_, delete, func, select, update
+from sqlalchemy import Numeric, any_, delete, func, select, update
+from sqlalchemy import cast as cast_
 from sqlalchemy.dialects.postgresql import insert
 
 from db import Cart, CartLine, Price, Product, Region, Variant
@@ -20,10 +21,13 @@ from db.connection import Read, Tx, new_id
 from domain.actor import Actor
 from domain.address import Address
 from domain.brief import check_brief
+from domain.money import LARGEST
 from domain.refusal import ErrorCode, Gathering, NotFound, Refusal, ValidationFailed, under
 
 MOST_LINES = 500
 MOST_UNITS = 1_000_000
+MOST_WITH_TAX = 4
+"""No destination's taxes come to more than three times the price."""
 
 
 @dataclass(eq=False)
@@ -170,9 +174,25 @@ async def add_lines(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> None:
     ]
     if len(await tx.scalars(_upsert_lines(rows))) < len(rows):
         raise ValidationFailed(f"A line has at most {MOST_UNITS:,} units.", path=("lines",))
-    if (await tx.scalar(select(func.count()).where(CartLine.cart_id == cart.id)) or 0) > MOST_LINES:
-        raise ValidationFailed(f"A cart has at most {MOST_LINES} lines.", path=("lines",))
+    await _check_size(tx, cart)
     await touch(tx, cart)
+
+
+async def _check_size(tx: Tx, cart: Cart) -> None:
+    """Refuses more lines than a cart may have, and more money than could be counted with every tax on it."""
+    dearest = (
+        select(func.max(Price.amount))
+        .where(Price.variant_id == CartLine.variant_id, Price.currency == cart.currency)
+        .scalar_subquery()
+    )
+    worth = func.sum(CartLine.quantity * cast_(dearest, Numeric))
+    (size,) = await tx.records(
+        select(func.count().label("lines"), worth.label("worth")).where(CartLine.cart_id == cart.id)
+    )
+    if size.lines > MOST_LINES:
+        raise ValidationFailed(f"A cart has at most {MOST_LINES} lines.", path=("lines",))
+    if (size.worth or 0) * MOST_WITH_TAX > LARGEST:
+        raise ValidationFailed("The cart would come to more than can be counted.", path=("lines",))
 
 
 def _upsert_lines(rows: list[dict[str, Any]]) -> Any:
@@ -218,6 +238,7 @@ async def change_lines(tx: Tx, cart: Cart, commands: Sequence[ChangeLine]) -> No
             await tx.run(delete(CartLine).where(CartLine.id == command.line_id))
         else:
             await tx.run(update(CartLine).where(CartLine.id == command.line_id).values(quantity=command.quantity))
+    await _check_size(tx, cart)
     await touch(tx, cart)
 
 

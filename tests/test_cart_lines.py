@@ -255,3 +255,17 @@ async def test_what_is_no_id_of_a_variant_is_told_so(shop: Shop, api: Api) -> No
     for wrong in ("", "variant", "variant_", f"variant_{key[:-1]}", f"prod_{key}", f"VARIANT_{key}", "x" * 50_000):
         lines = {"lines": [{"variantId": wrong}]}
         assert await carts.refused(shop, api, "cartCreate", lines) == [invalid("lines", "0", "variantId")], wrong[:40]
+
+
+async def test_a_cart_that_would_come_to_more_than_can_be_counted_is_refused(shop: Shop, api: Api) -> None:
+    await given.regions(shop)
+    palace = await given.product(shop, "palace", prices={"EUR": 2**60})
+    cart = await given.cart(api, {"variantId": palace.variant, "quantity": 1})
+    added = await api.do("cartAddLines", {**cart.key, "lines": [{"variantId": palace.variant}]}, "cart { version }")
+    assert [(e["__typename"], e["path"]) for e in added["userErrors"]] == [("ValidationFailed", ["lines"])]
+    query = "query C($id: ID!, $t: String) { cart(id: $id, token: $t) { lines { id quantity } } }"
+    (line,) = (await api(query, {"id": cart.id, "t": cart.token}))["cart"]["lines"]
+    assert line["quantity"] == 1
+    more = {**cart.key, "lines": [{"lineId": line["id"], "quantity": 2}]}
+    changed = await api.do("cartUpdateLines", more, "cart { version }")
+    assert [(e["__typename"], e["path"]) for e in changed["userErrors"]] == [("ValidationFailed", ["lines"])]

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import asyncpg
-import psycopg
 import pytest
 import pytest_asyncio
 import sqlalchemy
@@ -16,6 +15,7 @@ from db.connection import Database, connect
 from server import relay as relay_
 from server.relay import Listener, Relay
 from tests import given
+from tests.conftest import execute
 
 ENOUGH = 10.0
 """Seconds within which a wake arrives on any machine; only a test that fails takes them."""
@@ -164,23 +164,21 @@ async def test_a_poke_is_quicker_than_the_poll(
             await woken(listener)
 
 
-def _end_all_other_sessions(url: str, *, closed: bool) -> None:
+def _end_all_sessions(server: str, url: str, *, closed: bool) -> None:
     """As a restart of PostgreSQL looks from outside; while closed, nobody can connect."""
     name = sqlalchemy.make_url(url).database
-    maintenance = sqlalchemy.make_url(url).set(database="postgres").render_as_string(hide_password=False)
-    with psycopg.connect(maintenance, autocommit=True) as connection:
-        connection.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS {not closed}')  # type: ignore[arg-type]
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+    execute(server, f"ALTER DATABASE {name} ALLOW_CONNECTIONS {not closed}")
+    execute(server, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
 
 
 async def test_the_relay_goes_on_after_a_restart_of_the_database(
-    database: Database, database_url: str, relay: Relay, caplog: pytest.LogCaptureFixture
+    database: Database, database_url: str, postgres: str, relay: Relay, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with relay.listen("topic") as listener:
-        _end_all_other_sessions(database_url, closed=True)
+        _end_all_sessions(postgres, database_url, closed=True)
         await given.until(lambda: "the event log could not be read" in caplog.text)
         assert await sleeps(listener)
-        _end_all_other_sessions(database_url, closed=False)
+        _end_all_sessions(postgres, database_url, closed=False)
         await given.until(lambda: _logged(database))
         await woken(listener)
         assert len(relay._listeners["topic"]) == 1
