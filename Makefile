@@ -6,7 +6,7 @@ CODE := schema resolvers domain db engine server counterfoil plugins
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve journey test check format schema lock migration clean
+.PHONY: help install demo serve journey test fuzz check format schema lock migration clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
@@ -34,6 +34,9 @@ journey: install ## walks a whole order through a running `make demo`
 
 test: install ## all tests; nothing needs to be installed or running
 	@$(BIN)/python -m pytest
+
+fuzz: install ## compares both executors on 20,000 generated operations
+	@FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest tests/engine
 
 check: install ## format, lint, types and import contracts
 	@$(BIN)/ruff format --check .

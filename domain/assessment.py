@@ -60,6 +60,7 @@ class AssessedLine:
 
 @dataclass(frozen=True)
 class Assessment:
+    cart: Cart
     region: Region
     lines: tuple[AssessedLine, ...]
     totals: Totals
@@ -82,7 +83,7 @@ async def assess(read: Read, carts: Sequence[Cart]) -> list[Assessment]:
         region = regions[cart.region_id]
         lines = tuple(_assessed(row, found.get(wanted[row.id]), rates[region.id], region) for row in rows[cart.id])
         summed = totals([line.total for line in lines], rates[region.id], cart.currency, inclusive=region.tax_inclusive)
-        assessments.append(Assessment(region, lines, summed, tuple(_requirements(cart, lines))))
+        assessments.append(Assessment(cart, region, lines, summed, tuple(_requirements(cart, lines))))
     return assessments
 
 

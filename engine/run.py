@@ -46,6 +46,8 @@ class Runner:
         completed = await _side_by_side([self._values(field, parents) for field in others])
         columns.update(zip((field.name for field in others), completed, strict=True))
         names = selection.names
+        if not names:
+            return [{} for _ in parents]
         rows = zip(*(columns[name] for name in names), strict=True)
         return [dict(zip(names, row, strict=True)) for row in rows]
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import any_, select
 
 from db import Cart, CartLine, Order, RegionCountry
+from db.cart import CartStatus
 from db.order import OrderStatus
 from domain import address
 from domain import cart as carts
@@ -40,6 +41,7 @@ def lines(assessment: Assessment) -> list[dict[str, Any]]:
     return [
         {
             **line.row,
+            "brief": None if assessment.cart.status == CartStatus.COMPLETED else line.row.brief,
             "price": line.price,
             "total": line.total,
             "currency": assessment.totals.currency,

@@ -37,7 +37,7 @@ class CartLine(Node):
 
     id: strawberry.ID = public_id("CartLine")
     quantity: int = strawberry.field(description="How many units.")
-    brief: Json | None = strawberry.field(description="What was told about the work on it.")
+    brief: Json | None = strawberry.field(description="About the work on it; after completion the order has it.")
     title: str = strawberry.field(description="The product's title.")
     unit_price: Money | None = derived(
         lambda line: Amount(line["price"].amount, line["price"].currency) if line["price"] else None,

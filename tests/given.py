@@ -25,8 +25,8 @@ from domain.product import ProductDraft, VariantDraft
 from domain.region import LocationDraft, RegionDraft, upsert_location, upsert_region
 from domain.stock import StockCount, set_counts
 from resolvers import ids
-from server.tokens import Argon2Passwords
-from tests.api import Api
+from server.tokens import Argon2Passwords, SignedTokens
+from tests.api import SECRET, Api
 
 ADDRESS = {"lastName": "Baker", "address1": "Keizersgracht 1", "city": "Amsterdam", "country": "NL"}
 PASSWORD = "correct horse battery"
@@ -205,14 +205,15 @@ STAFF = Actor(ActorKind.STAFF, new_id(), frozenset({"tickets:read", "tickets:wri
 
 
 async def caller(shop: Shop, api: Api, who: str, *permissions: str) -> Api:
-    """`nobody`, a `customer`, or `staff` with the permissions."""
+    """`nobody`, a new `customer`, or new `staff` with the permissions; without the cost of signing in."""
     if who == "nobody":
         return Api(api.http)
+    email = f"{new_id()}@shop.example"
     if who == "customer":
-        await customer(shop, "ada@shop.example")
-        return await signed_in(api, "ada@shop.example")
-    await staff(shop, *permissions, email="grace@shop.example")
-    return await signed_in(api, "grace@shop.example", as_staff=True)
+        token, _ = SignedTokens(SECRET).access_token(ActorKind.CUSTOMER, await customer(shop, email))
+    else:
+        token, _ = SignedTokens(SECRET).access_token(ActorKind.STAFF, await staff(shop, *permissions, email=email))
+    return api.signed_in(token)
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], within: float = 15) -> None:

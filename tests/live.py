@@ -114,10 +114,7 @@ class Live:
         return opened
 
     async def staff(self) -> Api:
-        """A member of staff of its own."""
-        email = f"{uuid4().hex}@shop.example"
-        await given.staff(self.shop, "tickets:read", "tickets:write", email=email)
-        return await given.signed_in(self.api, email, as_staff=True)
+        return await given.caller(self.shop, self.api, "staff", "tickets:read", "tickets:write")
 
 
 @asynccontextmanager

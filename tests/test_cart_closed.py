@@ -98,3 +98,14 @@ async def test_a_completed_cart_still_shows_its_lines_and_total(shop: Shop, api:
         "lines": [{"quantity": 2, "variant": {"id": cup.variant}}],
         "totals": {"total": {"gross": cart.total}},
     }
+
+
+async def test_a_completed_cart_shows_no_briefs_any_more(shop: Shop, api: Api) -> None:
+    await given.regions(shop)
+    cup = await given.product(shop, brief_schema=given.BRIEF)
+    cart = await given.cart(api, {"variantId": cup.variant, "brief": {"print_text": "Sam's own words"}})
+    query = "query C($id: ID!, $t: String) { cart(id: $id, token: $t) { lines { brief } } }"
+    variables = {"id": cart.id, "t": cart.token}
+    assert (await api(query, variables))["cart"]["lines"] == [{"brief": {"print_text": "Sam's own words"}}]
+    await api.done("cartComplete", cart.completion(), "order { id }")
+    assert (await api(query, variables))["cart"]["lines"] == [{"brief": None}]

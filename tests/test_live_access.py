@@ -17,10 +17,8 @@ from tests.live import Live, Stream, live_fixture, post, watching  # noqa: F401 
 
 async def test_a_foreign_ticket_cannot_be_watched(live: Live) -> None:
     ticket, other = await live.ticket(), await live.ticket()
-    await given.staff(live.shop, "orders:read", email="books@shop.example")
-    await given.customer(live.shop, "eve@shop.example")
-    books = await given.signed_in(live.api, "books@shop.example", as_staff=True)
-    customer = await given.signed_in(live.api, "eve@shop.example")
+    books = await given.caller(live.shop, live.api, "staff", "orders:read")
+    customer = await given.caller(live.shop, live.api, "customer")
     tokens = (other.access_token, "nonsense", "")
     callers = (live.api, books, customer, *(Api(live.api.http, {"x-access-token": token}) for token in tokens))
     for caller in callers:

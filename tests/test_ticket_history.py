@@ -83,8 +83,7 @@ async def test_internal_notes_are_seen_by_staff_alone_and_leave_gaps_for_others(
 
 async def test_customers_cannot_write_internal_notes(shop: Shop, api: Api) -> None:
     ticket = await given.ticket(shop, api)
-    await given.staff(shop, "tickets:read", "orders:read", email="reader@shop.example")
-    reader = await given.signed_in(api, "reader@shop.example", as_staff=True)
+    reader = await given.caller(shop, api, "staff", "tickets:read", "orders:read")
     before = await stored(shop)
     for caller in (api, await given.caller(shop, api, "customer"), reader):
         payload = await post(caller, ticket, "Hidden", visibility="INTERNAL", accessToken=ticket.access_token)
@@ -129,13 +128,12 @@ async def test_a_ticket_opens_with_the_orders_token_in_the_input_or_in_the_heade
 
 async def strangers(shop: Shop, api: Api, other: given.Ticket) -> list[Api]:
     """Callers to whom a ticket must not exist."""
-    await given.staff(shop, "orders:read", "orders:write", email="books@shop.example")
     return [
         api,
         Api(api.http, {"x-access-token": other.access_token}),
         Api(api.http, {"x-access-token": "nonsense"}),
         await given.caller(shop, api, "customer"),
-        await given.signed_in(api, "books@shop.example", as_staff=True),
+        await given.caller(shop, api, "staff", "orders:read", "orders:write"),
     ]
 
 

@@ -267,8 +267,7 @@ async def test_staff_page_through_all_tickets_or_those_of_one_state(shop: Shop, 
     lines = [{"variantId": (await given.product(shop, f"banner-{n}")).variant, "quantity": n} for n in (1, 2, 3, 4, 5)]
     opened_ = await given.tickets(shop, await given.order(api, *lines))
     await move(shop, opened_[1].key, "designing_artwork")
-    await given.staff(shop, "tickets:read")
-    staff = await given.signed_in(api, "toni@shop.example", as_staff=True)
+    staff = await given.caller(shop, api, "staff", "tickets:read")
     query = """query ($state: String, $after: String) { tickets(state: $state, first: 2, after: $after) {
                  nodes { id } totalCount totalCountCapped pageInfo { hasNextPage endCursor } } }"""
 
