@@ -11,7 +11,8 @@ from db.connection import Read
 UNDECIDED = "state IN ('started', 'action_required')"
 
 DEMAND = """
-    SELECT line.order_id, line.id AS line_id, link.stock_item_id AS item_id, line.quantity * coalesce(link.quantity, 1) AS units
+    SELECT line.order_id, line.id AS line_id, link.stock_item_id AS item_id,
+           line.quantity * coalesce(link.quantity, 1) AS units
     FROM order_line AS line
     JOIN variant ON variant.id = line.variant_id AND variant.manage_stock
     LEFT JOIN variant_stock_item AS link ON link.variant_id = line.variant_id

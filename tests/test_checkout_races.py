@@ -23,9 +23,11 @@ Answers = list[dict[str, Any]]
 
 @pytest_asyncio.fixture
 async def shop_api(start_server: Callable[..., Server]) -> AsyncIterator[Api]:
-    """Two web processes behind one port."""
-    async with start_server("--workers", "2", "--no-worker").api() as api:
+    """Two web processes behind one port, which must not have failed in any way when the test is over."""
+    server = start_server("--workers", "2", "--no-worker")
+    async with server.api() as api:
         yield api
+    assert "ERROR" not in server.log.read_text()
 
 
 async def payload(api: Api, cart: Cart, key: str = "key-1") -> dict[str, Any]:
