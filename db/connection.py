@@ -151,6 +151,12 @@ class Tx(Read):
         source = select(_recordset(model, listed))
         await self.run(insert(model).from_select(list(listed[0]), source, include_defaults=False))
 
+    async def copy(self, model: type[Base], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Inserts very many rows by COPY, some ten times faster than `insert`; JSON columns cannot be among them."""
+        if rows:
+            self._database.statements += 1
+            await self._connection.copy_records_to_table(model.__tablename__, records=rows, columns=columns)
+
     async def update(self, model: type[Model], rows: Iterable[Mapping[str, Any]]) -> None:
         """Updates any number of rows by one statement; each gives its `id` and the columns that change."""
         listed = list(rows)

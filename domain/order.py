@@ -37,8 +37,9 @@ def owned_by(actor: Actor, access: OrderAccess | None) -> ColumnElement[bool]:
     return or_(*mine) & (Order.status != OrderStatus.PENDING)
 
 
-async def find(read: Read, order_id: UUID, actor: Actor, access: OrderAccess | None) -> Order | None:
-    return await read.first(select(Order).where(Order.id == order_id, visible_to(actor, access)))
+async def find(read: Read, named: ColumnElement[bool], actor: Actor, access: OrderAccess | None) -> Order | None:
+    """The order that is named by its id or number, if the caller may see it."""
+    return await read.first(select(Order).where(named, visible_to(actor, access)))
 
 
 async def lines(read: Read, order_id: UUID) -> Sequence[OrderLine]:

@@ -76,7 +76,7 @@ async def _staff(ctx: Ctx, key: UUID) -> Staff | None:
 
 
 async def _order(ctx: Ctx, key: UUID) -> Order | None:
-    return await orders.find(ctx.read, key, ctx.actor, ctx.order_access(None))
+    return await orders.find(ctx.read, Order.id == key, ctx.actor, ctx.order_access(None))
 
 
 async def _order_line(ctx: Ctx, key: UUID) -> Any:

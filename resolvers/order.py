@@ -1,5 +1,7 @@
 """Orders and their lines."""
 
+from typing import Any
+
 from sqlalchemy import select
 
 from db import Customer, Order, OrderLine
@@ -15,5 +17,7 @@ line_by_id = one(LINES, OrderLine.id)
 customer_by_id = one(select(Customer), Customer.id)
 
 
-async def order(ctx: Ctx, order_id: str, access_token: str | None) -> Order | None:
-    return await orders.find(ctx.read, ids.decode("Order", order_id, "id"), ctx.actor, ctx.order_access(access_token))
+async def order(ctx: Ctx, by: Any, access_token: str | None) -> Order | None:
+    """By id or by number; neither opens anything without the right to it."""
+    named = Order.number == by.number if by.number is not None else Order.id == ids.decode("Order", by.id, "by", "id")
+    return await orders.find(ctx.read, named, ctx.actor, ctx.order_access(access_token))

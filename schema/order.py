@@ -11,7 +11,7 @@ from db.order import FulfillmentStatus, OrderStatus, PaymentStatus, WorkStatus
 from domain.money import Money as Amount
 from resolvers import catalog, ids, order, ticket
 from resolvers.context import Ctx, order_token
-from schema.build import asks, column, derived, enum, loads, view
+from schema.build import asks, column, derived, enum, given, loads, one_of_input, view
 from schema.money import Money, TaxAmount, TaxedMoney, tax_amounts, taxed
 from schema.node import Node, public_id
 from schema.region import Region
@@ -135,3 +135,11 @@ class PlacedOrder:
     id: strawberry.ID = derived(lambda row: ids.encode("Order", row["id"]), "Public id, `order_…`.")
     number: BigInt | None = column("For people.")
     access_token: str = asks(_token, "Proves the order to be the caller's.")
+
+
+@one_of_input
+class OrderBy:
+    """Names an order, by one of these."""
+
+    id: strawberry.ID | None = given("By its id.")
+    number: BigInt | None = given("By its number, which opens nothing by itself.")

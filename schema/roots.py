@@ -15,7 +15,7 @@ from schema import ticket as ticket_types
 from schema.build import arg, mutation, optional, query, subscription, view
 from schema.catalog import Product, ProductBy
 from schema.node import PAGE_ARGS, Connection, Node, page_args
-from schema.order import Order
+from schema.order import Order, OrderBy
 from schema.region import Region
 
 CART_TOKEN = optional(str, "The cart's secret; by default that of the header `X-Cart-Token`.")
@@ -40,10 +40,6 @@ async def _tickets(ctx: Ctx, state: str | None, **args: Any) -> Page:
 
 async def _cart(ctx: Ctx, id: str, token: str | None) -> Any:  # noqa: A002
     return await cart.cart(ctx, cart.key(ctx, id, token))
-
-
-async def _order(ctx: Ctx, id: str, access_token: str | None) -> Any:  # noqa: A002
-    return await order.order(ctx, id, access_token)
 
 
 async def _ticket(ctx: Ctx, id: str, access_token: str | None) -> Any:  # noqa: A002
@@ -77,10 +73,10 @@ class Query:
         token=CART_TOKEN,
     )
     order: Order | None = query(
-        _order,
+        order.order,
         PUBLIC,
         "An order: one's own, one with its access token, or with `orders:read` any.",
-        id=arg(strawberry.ID, "Which one."),
+        by=arg(OrderBy, "Which one."),
         access_token=ACCESS_TOKEN,
     )
     ticket: ticket_types.Ticket | None = query(

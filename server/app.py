@@ -67,7 +67,8 @@ class RequestId:
 
 def make_shop(database: Database, settings: Settings) -> Shop:
     provider = ManualPayment()
-    return Shop(database, {provider.name: provider}, settings.sweep_after)
+    patience = min(20.0, settings.sweep_after * 0.9)  # whoever is still waiting must not be swept
+    return Shop(database, {provider.name: provider}, settings.sweep_after, patience)
 
 
 def create_app(settings: Settings | None = None) -> Starlette:

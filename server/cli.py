@@ -18,6 +18,7 @@ from db.workflow import ActorKind
 from domain.customer import ADMINISTRATOR, check_password, create_staff, customer_credentials, staff_credentials
 from domain.durable import by_event
 from domain.processes.import_shopify import ImportOptions, ImportReport, import_shopify
+from domain.processes.seed_catalogue import SeedCatalogue, seed_catalogue
 from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from domain.refusal import Refusal, refusals_of
@@ -152,6 +153,26 @@ def _tell(report: ImportReport, *, dry_run: bool) -> None:
         f"Products: {report.created} {done}created, {report.updated} {done}updated, {report.unchanged} unchanged; "
         f"{report.variants} variants; {len(report.problems)} problems."
     )
+
+
+@app.command()
+def seed(
+    products: Annotated[int, typer.Option(min=1, help="How many products there are to be, with six variants each.")],
+    seed: Annotated[int, typer.Option(min=0, help="The same number makes the same products.")] = 1,
+) -> None:
+    """Fill the shop with made-up products for measuring. What is there of the seed stays; a second run adds nothing."""
+    settings = read_settings(os.environ)
+    command = SeedCatalogue(products, seed)
+    with Progress(*Progress.get_default_columns(), console=err, transient=True) as progress:
+        task = progress.add_task("products", total=products)
+        added = in_shop(
+            settings,
+            lambda shop: seed_catalogue(shop, command, lambda there: progress.update(task, completed=there)),
+        )
+    if added:
+        out.print(f"{added:,} products of seed {seed} were added.")
+    else:
+        out.print(f"There are {products:,} products of seed {seed} already; nothing was added.")
 
 
 @staff.command("create")

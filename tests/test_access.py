@@ -8,7 +8,7 @@ from tests import carts, given
 from tests.access import Bought, World, random, seen, world
 from tests.api import Api
 
-ORDER = "query ($id: ID!, $token: String) { shown: order(id: $id, accessToken: $token) { number } }"
+ORDER = "query ($id: ID!, $token: String) { shown: order(by: { id: $id }, accessToken: $token) { number } }"
 NODE = """query ($id: ID!) { shown: node(id: $id) {
           id ... on Order { number email } ... on OrderLine { title } ... on Cart { version lines { id } } } }"""
 CART = "query ($id: ID!, $token: String) { shown: cart(id: $id, token: $token) { id email lines { id title } } }"
@@ -85,14 +85,14 @@ async def test_an_order_is_found_by_nothing_but_its_id(shop: Shop, api: Api) -> 
     there = await world(shop, api)
     fields = '{ __type(name: "Query") { fields { name args { name } } } }'
     arguments = {f["name"]: {a["name"] for a in f["args"]} for f in (await api(fields))["__type"]["fields"]}
-    assert arguments["order"] == {"id", "accessToken"}
+    assert arguments["order"] == {"by", "accessToken"}
     assert arguments["ticket"] == {"id", "accessToken"}
     assert arguments["cart"] == {"id", "token"}
     for wrong in (there.guests.number, f"order_{there.guests.number}", "kim@shop.example", there.guests.cart.id):
         answer = await there.callers(there.guests)["its token"].answer(ORDER, {"id": wrong})
         assert answer["data"] == {"shown": None}
         assert answer["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
-        assert answer["errors"][0]["extensions"]["argument"] == "id"
+        assert answer["errors"][0]["extensions"]["argument"] == "by.id"
 
 
 async def test_a_cart_is_seen_by_its_token_and_by_its_customer(shop: Shop, api: Api) -> None:
@@ -145,3 +145,20 @@ async def test_after_completion_a_carts_token_opens_the_order_and_nothing_person
         }
     fields = '{ __type(name: "PlacedOrder") { fields { name } } }'
     assert [f["name"] for f in (await api(fields))["__type"]["fields"]] == ["id", "number", "accessToken"]
+
+
+async def test_an_orders_number_opens_it_for_those_alone_who_may_read_it(shop: Shop, api: Api) -> None:
+    await given.regions(shop)
+    cup = await given.product(shop)
+    await given.staff(shop, "orders:read")
+    order = await given.order(api, {"variantId": cup.variant})
+    other = await given.order(api, {"variantId": cup.variant})
+    query = "query ($number: BigInt!, $token: String) { order(by: { number: $number }, accessToken: $token) { id } }"
+    toni = await given.signed_in(api, "toni@shop.example", as_staff=True)
+    for who, token, found in (
+        (api, None, None),
+        (api, other["accessToken"], None),
+        (api, order["accessToken"], {"id": order["id"]}),
+        (toni, None, {"id": order["id"]}),
+    ):
+        assert (await who(query, {"number": order["number"], "token": token}))["order"] == found

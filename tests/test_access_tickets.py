@@ -61,7 +61,7 @@ async def test_a_ticket_is_seen_by_whose_order_it_is_and_by_staff_with_the_permi
 
 async def test_an_orders_tickets_are_seen_with_the_order(shop: Shop, api: Api) -> None:
     there = await world(shop, api)
-    query = "query ($id: ID!) { shown: order(id: $id) { tickets { id } } }"
+    query = "query ($id: ID!) { shown: order(by: { id: $id }) { tickets { id } } }"
     for name in ("sam", "staff with orders:read", "its token"):
         caller = there.callers(there.sams)[name]
         assert await seen(caller, query, there.sams.order, "Order") == {"tickets": [{"id": there.sams.ticket}]}

@@ -15,7 +15,7 @@ from tests.completion import complete, lines_of, nothing_was_begun, refusal
 from tests.given import Cart, Sold
 from tests.invariants import levels, violations
 
-SNAPSHOT = """query O($id: ID!, $token: String!) { order(id: $id, accessToken: $token) {
+SNAPSHOT = """query O($id: ID!, $token: String!) { order(by: { id: $id }, accessToken: $token) {
   number status email subtotal { amount } total { gross { amount } } billingAddress { lastName city country }
   lines { title sku quantity imageUrl brief options { name value }
           unitPrice { amount } total { gross { amount } } } } }"""

@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from db.connection import connect
 from domain.cart import CartPaying
-from domain.payment import Declined, PaymentDeclined
-from domain.processes.complete_cart import InProgress, complete_cart
+from domain.payment import Absent, Declined, PaymentDeclined
+from domain.processes.complete_cart import InProgress, complete_cart, sweep
 from domain.processes.shop import Shop
 from tests import given
 from tests.api import Api
@@ -177,3 +177,20 @@ async def test_another_key_while_a_payment_is_under_way_is_refused(shop: Shop, a
     await payment
     assert await undecided(shop.read) == 0
     await it_was_ordered(shop, api, cart)
+
+
+async def test_money_that_is_not_what_was_asked_for_places_no_order(shop: Shop, api: Api, cup: Sold) -> None:
+    cart = await two_cups(api, cup)
+    for wrong in (
+        lambda charge: replace(paid(charge), amount=charge.amount - 1),
+        lambda charge: replace(paid(charge), currency="USD"),
+    ):
+        bank = Bank([wrong], cancels=[wrong, Absent()])
+        with pytest.raises(InProgress):
+            await complete_cart(paid_by(shop, bank), command(cart))
+        assert await sweep(paid_by(shop, bank)) == 0
+        assert await status(api, cart) == "PAYING"
+        assert await sweep(paid_by(shop, bank)) == 1
+        assert await status(api, cart) == "OPEN"
+    assert await levels(shop.read) == [("CUP-1", "main", 10, 0, 0)]
+    assert await violations(shop.read) == []

@@ -195,7 +195,7 @@ async def test_every_answer_has_an_id_and_a_reasonable_one_is_kept(api: Api) -> 
 
 
 async def test_the_errors_of_several_fields_come_together_each_with_its_path(api: Api) -> None:
-    answer = await api.raw('{ a: order(id: "x") { id } b: cart(id: "y") { id } c: tickets { totalCount } }')
+    answer = await api.raw('{ a: order(by: { id: "x" }) { id } b: cart(id: "y") { id } c: tickets { totalCount } }')
     errors = answer.json()["errors"]
     assert {(e["path"][0], e["extensions"]["code"]) for e in errors} == {
         ("a", "BAD_USER_INPUT"),

@@ -22,7 +22,7 @@ SUFFIX = "01h455vb4pex5vsknk084sn02q"
 QUERIES = {
     ("Product", "by.id"): "query ($id: ID!) { product(by: {id: $id}) { id } }",
     ("Cart", "id"): 'query ($id: ID!) { cart(id: $id, token: "t") { id } }',
-    ("Order", "id"): "query ($id: ID!) { order(id: $id) { id } }",
+    ("Order", "by.id"): "query ($id: ID!) { order(by: { id: $id }) { id } }",
     ("Ticket", "id"): "query ($id: ID!) { ticket(id: $id) { id } }",
 }
 

@@ -75,7 +75,7 @@ async def test_internal_notes_are_seen_by_staff_alone_and_leave_gaps_for_others(
         assert (await post(staff, ticket, body, visibility=visibility))["userErrors"] == []
     assert await said(staff, ticket) == [(2, "one"), (3, "two"), (4, "three")]
     assert await said(api, ticket, ticket.access_token) == [(2, "one"), (4, "three")]
-    nested = """query ($id: ID!, $token: String) { order(id: $id, accessToken: $token) {
+    nested = """query ($id: ID!, $token: String) { order(by: { id: $id }, accessToken: $token) {
                   tickets { history(after: 1) { seq visibility } } } }"""
     shown = await api(nested, {"id": ids.encode("Order", ticket.order), "token": ticket.access_token})
     assert [event["seq"] for event in shown["order"]["tickets"][0]["history"]] == [2, 4]

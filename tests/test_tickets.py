@@ -83,7 +83,7 @@ async def test_each_line_that_wants_work_gets_one_ticket_and_no_other_line_does(
         (4, 1, 1, "brief_received", None),
     ]
     found = await api(
-        """query ($id: ID!, $token: String) { order(id: $id, accessToken: $token) { workStatus tickets {
+        """query ($id: ID!, $token: String) { order(by: { id: $id }, accessToken: $token) { workStatus tickets {
              line { title } quantity version lastSeq brief splitNumber state { code name kind position }
              history { __typename seq actor visibility ... on TicketOpened { state } } } } }""",
         {"id": order["id"], "token": order["accessToken"]},

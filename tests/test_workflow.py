@@ -198,7 +198,7 @@ async def test_the_work_on_an_order_stands_where_its_tickets_stand(shop: Shop, a
 
 async def test_every_state_shows_in_the_orders_work_status(shop: Shop, api: Api) -> None:
     ticket = await given.ticket(shop, api)
-    query = "query ($id: ID!, $token: String) { order(id: $id, accessToken: $token) { workStatus } }"
+    query = "query ($id: ID!, $token: String) { order(by: { id: $id }, accessToken: $token) { workStatus } }"
     path = ["designing_artwork", "awaiting_brief", "brief_received", "designing_artwork", "proof_sent", "fulfilling"]
     for state in (*path, "delivered"):
         async with shop.tx() as tx:

@@ -43,6 +43,7 @@ async def _pay(shop: Shop, provider: PaymentProvider, charge: Charge) -> None:
     try:
         async with asyncio.timeout(shop.answer_within):
             answer = await provider.authorise(charge)
+        _check_met(charge, answer)
     except Exception as error:
         _log.exception("provider %s gave no answer for attempt %s", provider.name, charge.attempt_id)
         raise InProgress("The payment provider has not answered yet.") from error
@@ -51,6 +52,12 @@ async def _pay(shop: Shop, provider: PaymentProvider, charge: Charge) -> None:
             await checkout.release(tx, charge.attempt_id, AttemptState.FAILED)
         raise PaymentDeclined(answer.message, retryable=answer.retryable)
     await _finalise(shop, provider, charge, answer)
+
+
+def _check_met(charge: Charge, answer: Authorised | Declined | Absent) -> None:
+    """Money that is not what was asked for is no answer: the sweeper asks again, and staff see it in the log."""
+    if isinstance(answer, Authorised) and (answer.amount, answer.currency) != (charge.amount, charge.currency):
+        raise ValueError(f"{answer.amount} {answer.currency} instead of {charge.amount} {charge.currency}")
 
 
 async def _finalise(shop: Shop, provider: PaymentProvider, charge: Charge, authorised: Authorised) -> None:
@@ -90,6 +97,7 @@ async def _end(shop: Shop, attempt: PaymentAttempt) -> None:
     provider = shop.providers[attempt.provider]
     charge = Charge(attempt.id, attempt.amount, attempt.currency)
     answer = await _cancel(shop, provider, charge)
+    _check_met(charge, answer)
     async with shop.tx() as tx:
         if isinstance(answer, Absent):
             await checkout.release(tx, attempt.id, AttemptState.CANCELLED)

@@ -41,7 +41,7 @@ async def filled_shop(shop: Shop, api: Api) -> dict[str, Sequence[Any]]:
     order = await given_.order(api, *lines)
     async with shop.tx() as tx:
         await reconcile(tx, ids.decode("Order", order["id"]))
-    query = "query O($i: ID!, $t: String) { order(id: $i, accessToken: $t) { tickets { id } } }"
+    query = "query O($i: ID!, $t: String) { order(by: { id: $i }, accessToken: $t) { tickets { id } } }"
     tickets = (await api(query, {"i": order["id"], "t": order["accessToken"]}))["order"]["tickets"]
     nowhere = ["prod_01h2xcejqtf2nbrexx3vqjhp41", "nonsense", ""]
     everything = [cup.product, cup.variants[2], hidden.product, cart.id, order["id"], tickets[0]["id"], *nowhere]
@@ -57,7 +57,7 @@ async def filled_shop(shop: Shop, api: Api) -> dict[str, Sequence[Any]]:
         "Query.product(by)": [{"handle": "cup"}, {"handle": "hidden"}, {"id": cup.product}, {"id": "nonsense"}],
         "Query.cart(id)": [cart.id, order["id"]],
         "(token)": [cart.token, "wrong"],
-        "Query.order(id)": [order["id"], cart.id],
+        "Query.order(by)": [{"id": order["id"]}, {"id": cart.id}, {"number": order["number"]}, {"number": "7"}],
         "Query.ticket(id)": [tickets[0]["id"], cart.id],
         "(accessToken)": [order["accessToken"], "wrong"],
         "Query.node(id)": everything,

@@ -26,7 +26,7 @@ BROWSE = """query Browse { product(by: {handle: "journey-mug"}) {
 DEMO = '{ product(by: {handle: "single-wall-paper-cup"}) { briefSchema variants(first: 1) { nodes { id } } } }'
 CART = """cart { id lines { title quantity } requirements { code }
   totals { total { gross { amount currency formatted } } } }"""
-ORDER = """query Order($id: ID!, $token: String!) { order(id: $id, accessToken: $token) {
+ORDER = """query Order($id: ID!, $token: String!) { order(by: { id: $id }, accessToken: $token) {
   number status workStatus tickets { id quantity state { code name } line { title } } } }"""
 EVENTS = """subscription Watch($id: ID!, $token: String, $after: Int) {
   ticketEvents(ticketId: $id, accessToken: $token, afterSeq: $after) {
