@@ -145,7 +145,7 @@ async def test_arguments_of_queries_that_cannot_be_stored_are_bad_input(shop: Sh
         "products(last: 1, before: %s) { nodes { id } }": "before",
         "cart(id: %s) { id }": "id",
         'cart(id: "x", token: %s) { id }': "token",
-        'order(id: "x", accessToken: %s) { id }': "accessToken",
+        'order(by: { id: "x" }, accessToken: %s) { id }': "accessToken",
         "ticket(id: %s) { id }": "id",
         "tickets(state: %s) { nodes { id } }": "state",
         money: "locale",
