@@ -1,7 +1,7 @@
 """Batches: relations as data. A field names a batch and a key; all keys of a level are loaded by one call."""
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,65 +17,104 @@ class Batch:
     load: Callable[[Any, list[Any]], Awaitable[Sequence[Any]]]
 
 
+@dataclass(eq=False)
+class _Flight:
+    """One call of a batch: the keys on it, and how many wait for them."""
+
+    passengers: dict[Any, None]
+    task: "asyncio.Task[None]"
+    waiting: int = 0
+
+
 class Loaded:
     """The cache of one operation: each key of a batch is loaded once until `clear`."""
 
     def __init__(self, context: Any) -> None:
         self._context = context
         self._values: defaultdict[Batch, dict[Any, Any]] = defaultdict(dict)
-        self._flights: defaultdict[Batch, dict[Any, asyncio.Task[None]]] = defaultdict(dict)
+        self._flights: defaultdict[Batch, dict[Any, _Flight]] = defaultdict(dict)
         """The call that will bring each key that is not there yet."""
-        self._boardings: dict[Batch, tuple[dict[Any, None], asyncio.Task[None]]] = {}
+        self._boardings: dict[Batch, _Flight] = {}
         """Per batch the call that still takes keys: it begins when everything of this tick has asked."""
         self._loaders: dict[Batch, DataLoader[Any, Any]] = {}
+        self._asking: Counter[Batch] = Counter()
+        """How many wait for single values."""
 
     async def load(self, batch: Batch, key: Hashable) -> Any:
         """One value; keys that are asked for in the same tick of the loop are loaded together."""
         values = self._values[batch]
         if key in values:
-            return values[key]
+            value = values[key]
+            if isinstance(value, Exception):
+                raise value  # as the loader does the first time
+            return value
         loader = self._loaders.get(batch)
         if loader is None:
             loader = self._loaders[batch] = self._loader(batch)
-        return await loader.load(key)
+        self._asking[batch] += 1
+        try:
+            return await loader.load(key)
+        finally:
+            self._asking[batch] -= 1
 
     async def load_many(self, batch: Batch, keys: Iterable[Hashable]) -> list[Any]:
         """One value per key, in their order. What is asked for in the same tick of the loop is one call."""
-        wanted = list(keys)
+        return await self._found(batch, list(keys), 1)
+
+    async def _found(self, batch: Batch, wanted: list[Any], waiting: int) -> list[Any]:
         values, flights = self._values[batch], self._flights[batch]
         missing = [key for key in wanted if key not in values]
         if missing:
             new = [key for key in missing if key not in flights]
             if new:
                 flights.update(dict.fromkeys(new, self._boarding(batch, new)))
-            for flight in {flights[key] for key in missing if key not in values}:
-                await asyncio.shield(flight)
+            await _landed({flights[key] for key in missing}, waiting)
         return [values[key] for key in wanted]
 
-    def _boarding(self, batch: Batch, keys: list[Any]) -> "asyncio.Task[None]":
+    def _boarding(self, batch: Batch, keys: list[Any]) -> _Flight:
         """The call that has not begun yet, with these keys on it."""
-        boarding = self._boardings.get(batch)
-        if boarding is None:
+        flight = self._boardings.get(batch)
+        if flight is None:
             passengers: dict[Any, None] = {}
-            boarding = self._boardings[batch] = passengers, asyncio.ensure_future(self._fly(batch, passengers))
-        boarding[0].update(dict.fromkeys(keys))
-        return boarding[1]
+            task = asyncio.ensure_future(self._fly(batch, passengers, self._values[batch], self._flights[batch]))
+            task.add_done_callback(_heard)
+            flight = self._boardings[batch] = _Flight(passengers, task)
+        flight.passengers.update(dict.fromkeys(keys))
+        return flight
 
-    async def _fly(self, batch: Batch, passengers: dict[Any, None]) -> None:
-        values, flights = self._values[batch], self._flights[batch]
-        self._boardings.pop(batch, None)
+    async def _fly(
+        self, batch: Batch, passengers: dict[Any, None], values: dict[Any, Any], flights: dict[Any, _Flight]
+    ) -> None:
+        """`values` and `flights` are those of when it was boarded: `clear` may have put others in their place."""
+        boarding = self._boardings.get(batch)
+        if boarding is not None and boarding.passengers is passengers:
+            del self._boardings[batch]
         keys = list(passengers)
         try:
-            values.update(zip(keys, await batch.load(self._context, keys), strict=True))
+            values.update(dict(zip(keys, await batch.load(self._context, keys), strict=True)))
         finally:
             for key in keys:
                 flights.pop(key, None)
 
     def _loader(self, batch: Batch) -> DataLoader[Any, Any]:
         async def load(keys: list[Any]) -> list[Any]:
-            return await self.load_many(batch, keys)
+            if not self._asking[batch]:
+                return [None for _ in keys]  # they were cancelled since
+            return await self._found(batch, keys, 0)
 
         return DataLoader(load, cache=False)  # the values are kept here
+
+    def abandon(self) -> None:
+        """Ends the calls that nobody waits for any more, because the operation was cancelled."""
+        for batch, flights in self._flights.items():
+            if self._asking[batch]:
+                continue
+            for flight in {flight for flight in flights.values() if not flight.waiting}:
+                flight.task.cancel()
+                for key in flight.passengers:
+                    flights.pop(key, None)
+                if self._boardings.get(batch) is flight:
+                    del self._boardings[batch]
 
     def clear(self) -> None:
         """After a mutation, and between the items of a subscription, nothing loaded before is true any more."""
@@ -83,3 +122,21 @@ class Loaded:
         self._flights.clear()
         self._boardings.clear()
         self._loaders.clear()
+
+
+async def _landed(flights: set[_Flight], waiting: int) -> None:
+    """A waiter that is cancelled takes nobody's flight along."""
+    for flight in flights:
+        flight.waiting += waiting
+    try:
+        for flight in flights:
+            await asyncio.shield(flight.task)
+    finally:
+        for flight in flights:
+            flight.waiting -= waiting
+
+
+def _heard(flight: "asyncio.Task[None]") -> None:
+    """A failure reaches those who still wait; when they are gone, or failed before, it is nobody's news."""
+    if not flight.cancelled():
+        flight.exception()

@@ -11,6 +11,8 @@ from strawberry.extensions import SchemaExtension
 from engine.plan import Selection
 
 MOST: Final = 1_000
+MOST_PLANS: Final = 32
+"""Of one document: so many switches could be written into it that their combinations never end."""
 
 
 @dataclass
@@ -19,7 +21,13 @@ class Document:
 
     parsed: DocumentNode
     switches: tuple[str, ...]
-    plans: dict[Any, Selection] = field(default_factory=dict[Any, Selection])
+    plans: dict[Any, Selection | str] = field(default_factory=dict[Any, "Selection | str"])
+    """Or why there can be none."""
+
+    def keep(self, key: Any, plan: Selection | str) -> None:
+        self.plans[key] = plan
+        if len(self.plans) > MOST_PLANS:
+            del self.plans[next(iter(self.plans))]
 
 
 class Documents:

@@ -1,5 +1,6 @@
 """The hook: graphql-core's executor, with plans where they reach and graphql-core's own way everywhere else."""
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
 from typing import Any, cast
@@ -14,7 +15,7 @@ from graphql.execution.values import get_argument_values
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.arguments import convert_arguments
 
-from engine.plan import PlannedField, Planner, Selection
+from engine.plan import HandOver, PlannedField, Planner, Selection
 from engine.run import Runner
 
 READING = (OperationType.QUERY,)
@@ -30,7 +31,7 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         def handed_over() -> Any:
             return super(BreadthFirstExecutor, self).execute_operation(serially)
 
-        return self._planned_or_handed_over(self._query(), handed_over)
+        return self._planned_or_handed_over(self._query, handed_over)
 
     def execute_collected_subfields(  # noqa: PLR0917 - as in graphql-core
         self,
@@ -41,22 +42,31 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         new_defer_usages: Sequence[Any],
         delivery_group_map: Any,
     ) -> Any:
-        def handed_over() -> Any:
-            return super(BreadthFirstExecutor, self).execute_collected_subfields(
-                parent_type, source_value, path, grouped_field_set, new_defer_usages, delivery_group_map
-            )
-
+        execute = super().execute_collected_subfields
         if path.prev is not None or self.operation.operation in READING:
-            return handed_over()
-        return self._planned_or_handed_over(self._payload(parent_type, source_value, grouped_field_set), handed_over)
+            return execute(parent_type, source_value, path, grouped_field_set, new_defer_usages, delivery_group_map)
 
-    async def _planned_or_handed_over(self, planned: Awaitable[Any], handed_over: Callable[[], Any]) -> Any:
+        def handed_over() -> Any:
+            return execute(parent_type, source_value, path, grouped_field_set, new_defer_usages, delivery_group_map)
+
+        def planned() -> Awaitable[Any]:
+            return self._payload(parent_type, source_value, path.key, grouped_field_set)
+
+        return self._planned_or_handed_over(planned, handed_over)
+
+    async def _planned_or_handed_over(
+        self, planned: Callable[[], Awaitable[Any]], handed_over: Callable[[], Any]
+    ) -> Any:
         try:
-            return await planned
-        except Exception as error:
-            self.context_value.handed_over(error)
-        result = handed_over()
-        return await result if isawaitable(result) else result
+            try:
+                return await planned()
+            except Exception as error:
+                self.context_value.handed_over(error)
+            result = handed_over()
+            return await result if isawaitable(result) else result
+        except CancelledError:
+            self.context_value.loaded.abandon()
+            raise
 
     async def _query(self) -> ExecutionResult:
         root = cast(GraphQLObjectType, self.schema.query_type)
@@ -66,18 +76,20 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
                 self.schema, self.fragments, self.variable_values, root, self.operation, self.hide_suggestions
             ).grouped_field_set
 
-        selection = self._selection(root, (), collect)
+        selection = self._selection(root, None, collect)
         (data,) = await self._runner().objects(selection, [self.root_value])
         return ExecutionResult(data, None)
 
-    async def _payload(self, type_: GraphQLObjectType, source: Any, grouped: Any) -> dict[str, Any]:
-        place = tuple(details[0].node.loc.start for details in grouped.values())
-        selection = self._selection(type_, place, lambda: grouped)
+    async def _payload(self, type_: GraphQLObjectType, source: Any, name: str, grouped: Any) -> dict[str, Any]:
+        """`name` of the root field in the answer says which fields were merged there, the type which are selected."""
+        selection = self._selection(type_, name, lambda: grouped)
         (payload,) = await self._runner().objects(selection, [source])
         return payload
 
-    def _selection(self, type_: GraphQLObjectType, place: tuple[int, ...], collect: Callable[[], Any]) -> Selection:
+    def _selection(self, type_: GraphQLObjectType, place: str | None, collect: Callable[[], Any]) -> Selection:
         """The plan of this document for what is selected here; made when it is first needed."""
+        if self.middleware_manager is not None and self.middleware_manager.middlewares:
+            raise HandOver("middleware wants to see every field")
         document = self.context_value.document
         if document is None:
             return self._planner().selection(type_, collect())
@@ -86,7 +98,13 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         key = (name, type_.name, place, *(given.get(switch) for switch in document.switches))
         plan = document.plans.get(key)
         if plan is None:
-            plan = document.plans[key] = self._planner().selection(type_, collect())
+            try:
+                plan = self._planner().selection(type_, collect())
+            except HandOver as refusal:
+                plan = str(refusal)
+            document.keep(key, plan)
+        if isinstance(plan, str):
+            raise HandOver(plan)
         return plan
 
     def _planner(self) -> Planner:

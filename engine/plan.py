@@ -4,15 +4,18 @@ A plan is made for one set of collected fields, which depends on the document an
 `@include`. Collecting is graphql-core's own, so merged fields, fragments and directives mean what they mean there.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any, Final, cast
 
 from graphql import (
     FieldNode,
+    GraphQLBoolean,
     GraphQLEnumType,
     GraphQLField,
+    GraphQLID,
+    GraphQLInt,
     GraphQLInterfaceType,
     GraphQLLeafType,
     GraphQLList,
@@ -22,11 +25,17 @@ from graphql import (
     GraphQLUnionType,
     Undefined,
 )
+from graphql.pyutils import UndefinedType
 
 from engine.source import SOURCE, Column, Computed, Source
 
 TYPENAME: Final = "__typename"
 Values = list[Any]
+ODD: Final = (Exception, Awaitable, UndefinedType)
+"""What graphql-core does not take for a value: it raises it, waits for it, or makes it null."""
+NATURAL: Final[dict[Any, type]] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
+"""Values of these types are written as they are."""
+INT_RANGE: Final = range(-(2**31), 2**31)
 
 
 class HandOver(Exception):
@@ -71,6 +80,9 @@ class Planner:
 
     collect: Collect
     possible_types: Callable[[Any], Sequence[GraphQLObjectType]]
+    made: dict[Any, Selection] = field(default_factory=dict[Any, Selection])
+    """By type and nodes. What an abstract field selects is the same for many of its types, and a fragment for many
+    fields: planned anew each time, a short document could make a plan without end."""
 
     def selection(self, type_: GraphQLObjectType, grouped: dict[str, list[Any]]) -> Selection:
         fields = tuple(self._field(type_, name, details) for name, details in grouped.items())
@@ -94,19 +106,28 @@ class Planner:
         while isinstance(type_, GraphQLNonNull | GraphQLList):
             type_ = cast(Any, type_.of_type)  # pyright: ignore[reportUnknownMemberType]
         if isinstance(type_, GraphQLObjectType):
-            return {type_.name: self.selection(type_, self.collect(type_, details))}
+            return {type_.name: self._selected(type_, details)}
         if isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
-            return {t.name: self.selection(t, self.collect(t, details)) for t in self.possible_types(type_)}
+            return {possible.name: self._selected(possible, details) for possible in self.possible_types(type_)}
         return {}
+
+    def _selected(self, type_: GraphQLObjectType, details: list[Any]) -> Selection:
+        if type_.is_type_of is not None:
+            raise HandOver(f"{type_.name} looks at each object itself")
+        key = (type_.name, *(id(detail.node) for detail in details))
+        made = self.made.get(key)
+        if made is None:
+            made = self.made[key] = self.selection(type_, self.collect(type_, details))
+        return made
 
 
 def source_of(definition: GraphQLField) -> Source | None:
     """What a field says of itself; a plain Strawberry field is a column of its own name."""
     declared = cast(Any, (definition.extensions or {}).get("strawberry-definition"))
-    if declared is None:
-        return None
+    if declared is None or declared.extensions:
+        return None  # an extension may refuse or change what the source says
     source = declared.metadata.get(SOURCE)
-    if source is None and declared.is_basic_field and not declared.extensions:
+    if source is None and declared.is_basic_field:
         return Column(declared.python_name)
     return cast("Source | None", source)
 
@@ -127,7 +148,7 @@ def column_reader(name: str, default: Callable[[Any, str], Any]) -> Callable[[Se
 def leaf_writer(type_: GraphQLLeafType) -> Callable[[Values], Values]:
     """Makes values what the answer shows; nulls stay."""
     write = type_.coerce_output_value
-    plain = {"String": str, "Boolean": bool}.get(type_.name)
+    natural = {NATURAL.get(type_), type(None)}
     known: dict[Any, Any] = {}
 
     def checked(value: Any) -> Any:
@@ -137,12 +158,30 @@ def leaf_writer(type_: GraphQLLeafType) -> Callable[[Values], Values]:
         return written
 
     def enumerated(value: Any) -> Any:
-        if value not in known:
-            known[value] = checked(value)
-        return known[value]
+        written = known.get(value)
+        if written is None:
+            written = known[value] = checked(value)
+        return written
 
-    if plain is not None:
-        return lambda values: [v if v is None or type(v) is plain else checked(v) for v in values]
-    if isinstance(type_, GraphQLEnumType):
-        return lambda values: [None if v is None else enumerated(v) for v in values]
-    return lambda values: [None if v is None else checked(v) for v in values]
+    one = enumerated if isinstance(type_, GraphQLEnumType) else checked
+
+    def written(values: Values) -> Values:
+        kinds = refuse_odd(values)
+        if kinds <= natural or (kinds == {int} and type_ is GraphQLInt and _in_range(values)):
+            return values
+        return [None if value is None else one(value) for value in values]
+
+    return written
+
+
+def _in_range(numbers: Values) -> bool:
+    return min(numbers) in INT_RANGE and max(numbers) in INT_RANGE
+
+
+def refuse_odd(values: Values) -> set[type]:
+    """The types of values that are values."""
+    kinds = set(map(type, values))
+    for kind in kinds:
+        if issubclass(kind, ODD):
+            raise HandOver(f"a {kind.__name__} instead of a value")
+    return kinds

@@ -19,7 +19,7 @@ from graphql import (
     is_leaf_type,
 )
 
-from engine.plan import HandOver, PlannedField, Selection, Values, column_reader, leaf_writer
+from engine.plan import HandOver, PlannedField, Selection, Values, column_reader, leaf_writer, refuse_odd
 from engine.source import Column, Computed, Related
 
 Objects = list[dict[str, Any]]
@@ -77,6 +77,7 @@ class Runner:
         loaded = iter(await self.context.loaded.load_many(source.batch, found)) if found else iter(())
         values = [None if key is None else next(loaded) for key in keys]
         if source.then is not None:
+            refuse_odd(values)
             return [None if value is None else source.then(value) for value in values]
         return values
 
@@ -99,6 +100,7 @@ class Runner:
             flat, join = _flattened(values)
             return join(await self._completed(cast(Any, type_).of_type, flat, field))
         present = [value for value in values if value is not None]
+        refuse_odd(present)
         if isinstance(type_, GraphQLInterfaceType | GraphQLUnionType):
             made = iter(await self._of_many_types(type_, present, field))
         else:
@@ -137,7 +139,7 @@ async def _side_by_side(waiting: Sequence[Awaitable[Any]]) -> list[Any]:
 
 
 def _no_nulls(values: Values) -> Values:
-    if any(value is None for value in values):
+    if type(None) in set(map(type, values)):
         raise HandOver("null where nothing may be")
     return values
 

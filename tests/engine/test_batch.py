@@ -200,6 +200,16 @@ async def test_a_failure_after_everybody_left_disturbs_nobody() -> None:
     assert await loaded.load_many(shelf.batch, "a") == ["a of 2"]
 
 
+async def test_a_value_that_is_an_exception_is_raised_each_time() -> None:
+    async def load(_context: Any, keys: list[Any]) -> list[Any]:
+        return [LookupError(key) for key in keys]
+
+    batch, loaded = Batch("nothing", load), Loaded(None)
+    for _ in range(2):
+        with pytest.raises(LookupError, match="a"):
+            await loaded.load(batch, "a")
+
+
 async def test_a_key_that_cannot_be_one_is_refused_without_a_call() -> None:
     shelf, loaded = Shelf(), Loaded(None)
     with pytest.raises(TypeError, match="unhashable"):

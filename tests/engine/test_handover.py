@@ -42,6 +42,15 @@ async def test_errors_have_the_message_path_and_place_that_they_had(document: st
     assert all(error["locations"] for error in answer.errors)
 
 
+@pytest.mark.parametrize(
+    "inside", ["child { name }", "childSure { name }", "called", "children { name }", "echo called"]
+)
+async def test_an_exception_in_the_place_of_a_row_is_raised(inside: str) -> None:
+    rows: Rows = {"a": {"name": "A", "child": "b", "children": ("a", "b", "a")}, "b": LookupError("no such row")}
+    answer = await both(f'{{ thing(id: "a") {{ name {inside} }} thing_b: thing(id: "b") {{ name }} }}', rows)
+    assert {error["message"] for error in answer.errors} == {"no such row"}
+
+
 async def test_an_error_in_a_list_names_the_item() -> None:
     answer = await both('{ thing(id: "a") { children { name computed } } }', ROWS)
     assert answer.data["thing"]["children"][2] == {"name": "C", "computed": None}
@@ -81,6 +90,15 @@ async def test_fragments_aliases_and_merged_fields_mean_the_same(inside: str, by
     await both("\n".join([f"{{ {by} {{ {inside} }} }}", *(used[name] for name in sorted(needed))]), ROWS)
 
 
+DECLARED = {
+    "text": '$text: String = "preset"',
+    "numbers": "$numbers: [Int!]",
+    "size": "$size: Size",
+    "colour": "$colour: Colour = BLUE",
+    "one": "$one: Int!",
+}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -99,14 +117,7 @@ async def test_fragments_aliases_and_merged_fields_mean_the_same(inside: str, by
     ],
 )
 async def test_arguments_arrive_alike(arguments: str) -> None:
-    declared = {
-        "text": '$text: String = "preset"',
-        "numbers": "$numbers: [Int!]",
-        "size": "$size: Size",
-        "colour": "$colour: Colour = BLUE",
-        "one": "$one: Int!",
-    }
-    header = ", ".join(text for name, text in declared.items() if f"${name}" in arguments)
+    header = ", ".join(text for name, text in DECLARED.items() if f"${name}" in arguments)
     document = f'query {f"({header})" if header else ""} {{ things(ids: ["a", "b"]) {{ echo{arguments} }} }}'
     given: tuple[dict[str, Any], ...] = (
         {},
