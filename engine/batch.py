@@ -1,12 +1,10 @@
 """Batches: relations as data. A field names a batch and a key; all keys of a level are loaded by one call."""
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-from aiodataloader import DataLoader
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,39 +34,27 @@ class Loaded:
         """The call that will bring each key that is not there yet."""
         self._boardings: dict[Batch, _Flight] = {}
         """Per batch the call that still takes keys: it begins when everything of this tick has asked."""
-        self._loaders: dict[Batch, DataLoader[Any, Any]] = {}
-        self._asking: Counter[Batch] = Counter()
-        """How many wait for single values."""
 
     async def load(self, batch: Batch, key: Hashable) -> Any:
-        """One value; keys that are asked for in the same tick of the loop are loaded together."""
-        values = self._values[batch]
-        if key in values:
-            value = values[key]
-            if isinstance(value, Exception):
-                raise value  # as the loader does the first time
-            return value
-        loader = self._loaders.get(batch)
-        if loader is None:
-            loader = self._loaders[batch] = self._loader(batch)
-        self._asking[batch] += 1
-        try:
-            return await loader.load(key)
-        finally:
-            self._asking[batch] -= 1
+        """One value; keys that are asked for in the same tick of the loop are loaded together.
+
+        A batch may answer with an exception for a key: it is raised here, each time.
+        """
+        (value,) = await self.load_many(batch, (key,))
+        if isinstance(value, Exception):
+            raise value
+        return value
 
     async def load_many(self, batch: Batch, keys: Iterable[Hashable]) -> list[Any]:
         """One value per key, in their order. What is asked for in the same tick of the loop is one call."""
-        return await self._found(batch, list(keys), 1)
-
-    async def _found(self, batch: Batch, wanted: list[Any], waiting: int) -> list[Any]:
+        wanted = list(keys)
         values, flights = self._values[batch], self._flights[batch]
         missing = [key for key in wanted if key not in values]
         if missing:
             new = [key for key in missing if key not in flights]
             if new:
                 flights.update(dict.fromkeys(new, self._boarding(batch, new)))
-            await _landed({flights[key] for key in missing}, waiting)
+            await _landed({flights[key] for key in missing})
         return [values[key] for key in wanted]
 
     def _boarding(self, batch: Batch, keys: list[Any]) -> _Flight:
@@ -96,19 +82,9 @@ class Loaded:
             for key in keys:
                 flights.pop(key, None)
 
-    def _loader(self, batch: Batch) -> DataLoader[Any, Any]:
-        async def load(keys: list[Any]) -> list[Any]:
-            if not self._asking[batch]:
-                return [None for _ in keys]  # they were cancelled since
-            return await self._found(batch, keys, 0)
-
-        return DataLoader(load, cache=False)  # the values are kept here
-
     def abandon(self) -> None:
         """Ends the calls that nobody waits for any more, because the operation was cancelled."""
         for batch, flights in self._flights.items():
-            if self._asking[batch]:
-                continue
             for flight in {flight for flight in flights.values() if not flight.waiting}:
                 flight.task.cancel()
                 for key in flight.passengers:
@@ -121,19 +97,18 @@ class Loaded:
         self._values.clear()
         self._flights.clear()
         self._boardings.clear()
-        self._loaders.clear()
 
 
-async def _landed(flights: set[_Flight], waiting: int) -> None:
+async def _landed(flights: set[_Flight]) -> None:
     """A waiter that is cancelled takes nobody's flight along."""
     for flight in flights:
-        flight.waiting += waiting
+        flight.waiting += 1
     try:
         for flight in flights:
             await asyncio.shield(flight.task)
     finally:
         for flight in flights:
-            flight.waiting -= waiting
+            flight.waiting -= 1
 
 
 def _heard(flight: "asyncio.Task[None]") -> None:

@@ -72,6 +72,8 @@ class Runner:
 
     async def _related(self, field: PlannedField, source: Related, parents: Sequence[Any]) -> Values:
         arguments = self.arguments(field)
+        if source.prepare is not None:
+            arguments = source.prepare(arguments)
         keys = [source.key(parent, arguments) for parent in parents]
         found = [key for key in keys if key is not None]
         loaded = iter(await self.context.loaded.load_many(source.batch, found)) if found else iter(())

@@ -35,6 +35,8 @@ class Related:
     batch: Batch
     key: Callable[[Any, Arguments], Any]
     then: Callable[[Any], Any] | None = None
+    prepare: Callable[[Arguments], Arguments] | None = None
+    """What is done to the arguments once, before the keys are made."""
 
 
 @dataclass(frozen=True)

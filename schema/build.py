@@ -128,12 +128,15 @@ def loads(
     `then` makes the field's value of what came.
     """
 
-    def key_of(row: Any, values: dict[str, Any]) -> Any:
-        return by(row, **_arguments(arguments, values)) if callable(by) else value_of(row, by)
+    def prepare(values: dict[str, Any]) -> dict[str, Any]:
+        return _arguments(arguments, values)
+
+    def key_of(row: Any, prepared: dict[str, Any]) -> Any:
+        return by(row, **prepared) if callable(by) else value_of(row, by)
 
     async def resolve(root: Any, info: strawberry.Info, **values: Any) -> Any:
         try:
-            key = key_of(root, values)
+            key = key_of(root, prepare(values))
         except (Refusal, ExceptionGroup) as error:
             raise bad_input(error) from None
         loaded = None if key is None else await cast(Ctx, info.context).load(batch, key)
@@ -142,7 +145,7 @@ def loads(
     return strawberry.field(
         resolver=_signed(resolve, arguments, rooted=True),
         description=description,
-        metadata={SOURCE: Related(batch, key_of, then)},
+        metadata={SOURCE: Related(batch, key_of, then, prepare if arguments else None)},
     )
 
 

@@ -16,7 +16,7 @@ from server.cli import app
 from tests import given
 from tests.api import ROOT, Api, environment_of_tests, free_port
 
-COMMANDS = ["serve", "worker", "migrate", "import shopify", "staff create", "token", "schema print", "demo"]
+COMMANDS = ["serve", "worker", "migrate", "import shopify", "seed", "staff create", "token", "schema print", "demo"]
 
 
 def counterfoil(database_url: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,106 @@
+"""What a run found: a table for people, a JSON file for comparing runs. Neither names the machine or its paths."""
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import orjson
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.measure import Options
+from bench.processes import CPUS
+from bench.workloads import LIMIT, Workload
+
+RESULTS: Final = Path(__file__).resolve().parent / "results"
+PACKAGES: Final = ("strawberry-graphql", "graphql-core", "sqlalchemy", "asyncpg", "uvicorn", "uvloop", "orjson")
+OURS: Final = "breadth-first"
+
+
+def machine() -> dict[str, Any]:
+    return {
+        "cores": len(CPUS) or psutil.cpu_count(),
+        "memory_gib": round(psutil.virtual_memory().total / 2**30),
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "python": platform.python_version(),
+        "load_average_at_start": round(psutil.getloadavg()[0], 1),
+    }
+
+
+def versions(postgres: str) -> dict[str, str]:
+    return {"postgresql": postgres, **{name: version(name) for name in PACKAGES}}
+
+
+def write(results: dict[str, Any], options: Options) -> Path:
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{datetime.now(UTC):%Y-%m-%d-%H%M}-{options.products}.json"
+    path.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2) + b"\n")
+    return path
+
+
+def tell(out: Console, results: dict[str, Any], listed: list[Workload]) -> None:
+    out.print(_operations(results, listed))
+    out.print(_live(results["live"]))
+    out.print(_processes(results["processes"]))
+    if "where" in results:
+        out.print(_where(results["where"]))
+
+
+def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Table:
+    table = Table(title=title, title_justify="left")
+    for column in words:
+        table.add_column(column, no_wrap=True)
+    for column in numbers:
+        table.add_column(column, justify="right")
+    return table
+
+
+def _operations(results: dict[str, Any], listed: list[Workload]) -> Table:
+    names = ("per second", "of the limit", "of stock", "p50 ms", "p99 ms", "CPU ms", "SQL CPU ms", "statements")
+    table = _table("Operations", ("workload", "variant"), names)
+    for workload in listed:
+        found = results["workloads"][workload.name]
+        stock, limit = (found.get(name, {}).get("per_second") for name in ("graphql-core", LIMIT))
+        for variant, one in found.items():
+            rate = one["per_second"]
+            table.add_row(
+                workload.title,
+                variant,
+                f"{rate:,.1f}",
+                f"{rate / limit:.0%}" if limit and variant != LIMIT else "",
+                f"{rate / stock:.1f} x" if stock and variant == OURS else "",
+                f"{one['p50_ms']:.1f}",
+                f"{one['p99_ms']:.1f}",
+                f"{one['cpu_ms']:.2f}",
+                f"{one['sql_cpu_ms']:.2f}" if "sql_cpu_ms" in one else "",
+                str(one["statements"]),
+            )
+        table.add_section()
+    return table
+
+
+def _live(live: dict[str, Any]) -> Table:
+    names = ("subscribers", "messages", "missed", "p50 ms", "p99 ms", "CPU ms per delivery", "RSS MiB")
+    table = _table("Live fan-out: one ticket, many subscribers", ("variant",), names)
+    keys = ("subscribers", "messages", "missed", "p50_ms", "p99_ms", "cpu_ms_per_delivery", "rss_mib")
+    for variant, one in live.items():
+        table.add_row(variant, *(str(one[key]) for key in keys))
+    return table
+
+
+def _processes(processes: dict[str, Any]) -> Table:
+    table = _table("Processes", ("variant",), ("start to first answer s", "idle MiB", "after the load MiB"))
+    for variant, one in processes.items():
+        table.add_row(variant, str(one["start_s"]), str(one["idle_mib"]), str(one["loaded_mib"]))
+    return table
+
+
+def _where(where: dict[str, Any]) -> Table:
+    table = _table("Where the time of one product page goes", ("layer", "where it runs"), ("CPU ms",))
+    for layer, spent in where["layers_ms"].items():
+        table.add_row(layer, "PostgreSQL" if layer == "SQL" else "server", "" if spent is None else f"{spent:.2f}")
+    return table
