@@ -143,8 +143,10 @@ def _leave(directory: Path) -> None:
             return _stop(directory)
         if _is_free(users, SHARED):
             return
-    with _locked(users, SHARED):  # the keeper was faster and gives up its lock when PostgreSQL is down
-        return
+    # The keeper was faster, and gives up its lock when PostgreSQL is down. One that hangs is not waited for for ever.
+    begun = time.monotonic()
+    while not _is_free(users, SHARED) and time.monotonic() - begun < 2 * STOP_SECONDS:
+        time.sleep(POLL_SECONDS)
 
 
 def _postmaster(directory: Path, *, ready: bool = False) -> psutil.Process | None:

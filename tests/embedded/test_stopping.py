@@ -5,6 +5,7 @@ import random
 import shutil
 import signal
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -250,6 +251,10 @@ def test_a_late_keeper_recreates_no_file_of_a_directory_that_is_being_deleted(pl
         with embedded_postgres(directory):
             (keeper,) = keepers(directory)
             keeper.suspend()
+            # Should it be granted the lock before the user that leaves, it is the keeper that has to stop PostgreSQL.
+            in_time = threading.Timer(3, keeper.resume)
+            in_time.start()
+        in_time.cancel()
         (directory / "server.lock").unlink()
         keeper.resume()
         assert is_gone(directory)
