@@ -54,13 +54,17 @@ class Row(asyncpg.Record):
             raise AttributeError(name) from None
 
 
-def compiled(statement: Executable) -> tuple[str, list[Any]]:
-    """The SQL text and the positional arguments of a statement."""
+def compiled(statement: Executable, parameters: Mapping[str, Any] | None = None) -> tuple[str, list[Any]]:
+    """The SQL text and the positional arguments of a statement; `parameters` are those that it leaves open.
+
+    A statement that is built once and run with parameters is compiled once; one that is built anew is looked up
+    by its shape, which costs some 50 µs more.
+    """
     result = cast("Any", statement)._compile_w_cache(_dialect, compiled_cache=_compiled, column_keys=[])
     compiler = cast(SQLCompiler, result[0])
     if compiler.post_compile_params:
         raise TypeError("a list inside IN makes a new statement per length: write `column == any_(array)`")
-    values = compiler.construct_params(extracted_parameters=result[1])
+    values = compiler.construct_params(parameters, extracted_parameters=result[1])
     return str(compiler), [values[name] for name in compiler.positiontup or ()]
 
 
@@ -96,9 +100,9 @@ class Read(ABC):
         """The first column of every row."""
         return [row[0] for row in cast("list[Any]", await self.all(statement))]
 
-    async def records(self, statement: ExecutableStatement) -> list[Any]:
+    async def records(self, statement: ExecutableStatement, **parameters: Any) -> list[Any]:
         """The rows of a statement over several columns, or of text; each has them as attributes."""
-        return await self._fetch(*compiled(cast(Executable, statement)))
+        return await self._fetch(*compiled(cast(Executable, statement), parameters))
 
     async def value(self, statement: ExecutableStatement) -> Any:
         """The first column of the only row of a statement in text."""

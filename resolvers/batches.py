@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, Uuid, any_, bindparam, column, func, select, true
@@ -10,18 +10,24 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from engine.batch import Batch
 from resolvers.context import Ctx
-from resolvers.page import Page, PageArgs, Sort, page_of, paged
+from resolvers.page import Page, PageArgs, Sort, page_of, paged, parameters, shape
 
 Rows = Select[*tuple[Any, ...]]
 """A statement over any columns."""
 
 
+def _one_of(key: Any) -> Any:
+    """The condition of a statement that is built once: `keys` is its parameter."""
+    return key == any_(bindparam("keys", type_=ARRAY(key.type)))
+
+
 def one(statement: Rows, key: Any) -> Batch:
     """The one row whose `key` column has the value, or null."""
 
+    wanted = statement.where(_one_of(key))
+
     async def load(ctx: Ctx, keys: list[Any]) -> list[Any]:
-        rows = await ctx.read.records(statement.where(key == any_(cast(Any, keys))))
-        by_key = {row[key.key]: row for row in rows}
+        by_key = {row[key.key]: row for row in await ctx.read.records(wanted, keys=keys)}
         return [by_key.get(k) for k in keys]
 
     return Batch(f"one by {key}", load)
@@ -30,9 +36,10 @@ def one(statement: Rows, key: Any) -> Batch:
 def many(statement: Rows, key: Any) -> Batch:
     """All rows whose `key` column has the value, in the statement's order."""
 
+    wanted = statement.where(_one_of(key))
+
     async def load(ctx: Ctx, keys: list[Any]) -> list[Any]:
-        rows = await ctx.read.records(statement.where(key == any_(cast(Any, keys))))
-        return grouped(rows, key.key, keys)
+        return grouped(await ctx.read.records(wanted, keys=keys), key.key, keys)
 
     return Batch(f"many by {key}", load)
 
@@ -47,13 +54,10 @@ def grouped(rows: Sequence[Any], column: str, keys: Sequence[Any]) -> list[list[
 def counted(statement: Select[Any], key: Any) -> Batch:
     """How many rows each parent has; capped by whoever shows it."""
 
+    counts = statement.with_only_columns(key, func.count().label("count")).where(_one_of(key)).group_by(key)
+
     async def load(ctx: Ctx, keys: list[Any]) -> list[int]:
-        counts = (
-            statement.with_only_columns(key, func.count().label("count"))
-            .where(key == any_(cast(Any, keys)))
-            .group_by(key)
-        )
-        by_key = {row[0]: row.count for row in await ctx.read.records(counts)}
+        by_key = {row[0]: row.count for row in await ctx.read.records(counts, keys=keys)}
         return [by_key.get(k, 0) for k in keys]
 
     return Batch(f"count by {key}", load)
@@ -62,17 +66,21 @@ def counted(statement: Select[Any], key: Any) -> Batch:
 def connected(statement: Select[Any], key: Any, sort: Sort) -> Batch:
     """A page of children of each parent. Keys are (parent, PageArgs); one LATERAL statement per PageArgs."""
     counts = counted(statement, key)
+    statements: dict[Any, Any] = {}
+
+    def of_parents(args: PageArgs) -> Any:
+        listed = func.unnest(bindparam("keys", type_=ARRAY(Uuid))).table_valued(column("id", Uuid), name="parent")
+        parent = listed.render_derived()
+        inner = paged(statement.where(key == parent.c.id), sort, args).lateral("child")
+        return select(inner).select_from(parent).join(inner, true()).order_by(*sort.ordered(inner.c, args))
 
     async def load(ctx: Ctx, keys: list[tuple[UUID, PageArgs]]) -> list[Page]:
         pages: dict[tuple[UUID, PageArgs], Page] = {}
         for args in {args for _, args in keys}:
             parents = [parent for parent, asked in keys if asked == args]
-            listed = func.unnest(bindparam(None, parents, ARRAY(Uuid))).table_valued(column("id", Uuid), name="parent")
-            parent = listed.render_derived()
-            inner = paged(statement.where(key == parent.c.id), sort, args).lateral("child")
-            rows = await ctx.read.records(
-                select(inner).select_from(parent).join(inner, true()).order_by(*sort.ordered(inner.c, args))
-            )
+            if shape(args) not in statements:
+                statements[shape(args)] = of_parents(args)
+            rows = await ctx.read.records(statements[shape(args)], keys=parents, **parameters(sort, args))
             for owner, found in zip(parents, grouped(rows, key.key, parents), strict=True):
                 pages[owner, args] = page_of(found, sort, args, lambda owner=owner: ctx.load(counts, owner))
         return [pages[k] for k in keys]

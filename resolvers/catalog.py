@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import any_, func, select
+from sqlalchemy import Uuid, any_, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import (
     Category,
@@ -69,6 +70,9 @@ OPTIONS = (
 )
 
 
+OPTIONS_OF_PRODUCTS = OPTIONS.where(ProductOption.product_id == any_(bindparam("products", type_=ARRAY(Uuid))))
+
+
 def _with_values(rows: list[Any]) -> list[dict[str, Any]]:
     """Options with their values, by one statement: neither is shown without the other."""
     options: dict[UUID, dict[str, Any]] = {}
@@ -79,7 +83,7 @@ def _with_values(rows: list[Any]) -> list[dict[str, Any]]:
 
 
 async def _options(ctx: Ctx, products: list[UUID]) -> list[Any]:
-    rows = await ctx.read.records(OPTIONS.where(ProductOption.product_id == any_(cast(Any, products))))
+    rows = await ctx.read.records(OPTIONS_OF_PRODUCTS, products=products)
     return grouped(_with_values(rows), "product_id", products)
 
 
@@ -176,28 +180,24 @@ async def _availability(ctx: Ctx, keys: list[tuple[UUID, bool]]) -> list[int | U
     return [units[variant] if managed else Unlimited() for variant, managed in keys]
 
 
+FREE = func.greatest(StockLevel.on_hand + StockLevel.backorder_limit - StockLevel.reserved - StockLevel.allocated, 0)
+PER_ITEM = (
+    select(VariantStockItem.variant_id, (func.coalesce(func.sum(FREE), 0) / VariantStockItem.quantity).label("units"))
+    .outerjoin(StockLevel, StockLevel.stock_item_id == VariantStockItem.stock_item_id)
+    .where(VariantStockItem.variant_id == any_(bindparam("variants", type_=ARRAY(Uuid))))
+    .group_by(VariantStockItem.variant_id, VariantStockItem.stock_item_id, VariantStockItem.quantity)
+    .subquery()
+)
+AVAILABLE = select(PER_ITEM.c.variant_id, func.floor(func.min(PER_ITEM.c.units)).label("units")).group_by(
+    PER_ITEM.c.variant_id
+)
+
+
 async def _available(ctx: Ctx, variants: list[UUID]) -> dict[UUID, int]:
     """How many of each could be promised now: of its items, the one of which there is least."""
     if not variants:
         return {}
-    free = func.greatest(
-        StockLevel.on_hand + StockLevel.backorder_limit - StockLevel.reserved - StockLevel.allocated, 0
-    )
-    per_item = (
-        select(
-            VariantStockItem.variant_id,
-            (func.coalesce(func.sum(free), 0) / VariantStockItem.quantity).label("units"),
-        )
-        .outerjoin(StockLevel, StockLevel.stock_item_id == VariantStockItem.stock_item_id)
-        .where(VariantStockItem.variant_id == any_(cast(Any, variants)))
-        .group_by(VariantStockItem.variant_id, VariantStockItem.stock_item_id, VariantStockItem.quantity)
-        .subquery()
-    )
-    rows = await ctx.read.records(
-        select(per_item.c.variant_id, func.floor(func.min(per_item.c.units)).label("units")).group_by(
-            per_item.c.variant_id
-        )
-    )
+    rows = await ctx.read.records(AVAILABLE, variants=variants)
     units = {row.variant_id: int(row.units) for row in rows}
     return {variant: units.get(variant, 0) for variant in variants}
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, tuple_
 
 from db.connection import to_json
 from resolvers.context import Ctx
@@ -100,14 +100,34 @@ class Page:
 
 
 def paged(statement: Select[Any], sort: Sort, args: PageArgs) -> Select[Any]:
-    """The page and one row more, which tells whether there is another page."""
+    """The page and one row more, which tells whether there is another page; to be run with its `parameters`.
+
+    The statement depends on the `shape` of the arguments only.
+    """
     key = tuple_(*sort.columns)
     if args.after is not None:
-        statement = statement.where(key > tuple_(*sort.position(args.after, "after")))
+        statement = statement.where(key > tuple_(*_open(sort, "after")))
     if args.before is not None:
-        statement = statement.where(key < tuple_(*sort.position(args.before, "before")))
+        statement = statement.where(key < tuple_(*_open(sort, "before")))
     order = [column.desc() if args.backward else column for column in sort.columns]
-    return statement.order_by(*order).limit(args.size + 1)
+    return statement.order_by(*order).limit(bindparam("rows", type_=Integer))
+
+
+def _open(sort: Sort, side: str) -> list[Any]:
+    return [bindparam(f"{side}_{i}", type_=column.type) for i, column in enumerate(sort.columns)]
+
+
+def shape(args: PageArgs) -> tuple[bool, bool, bool]:
+    return args.backward, args.after is not None, args.before is not None
+
+
+def parameters(sort: Sort, args: PageArgs) -> dict[str, Any]:
+    """What `paged` leaves open."""
+    given: dict[str, Any] = {"rows": args.size + 1}
+    for side, cursor in (("after", args.after), ("before", args.before)):
+        if cursor is not None:
+            given |= {f"{side}_{i}": value for i, value in enumerate(sort.position(cursor, side))}
+    return given
 
 
 def page_of(rows: Sequence[Any], sort: Sort, args: PageArgs, count: Callable[[], Awaitable[int]]) -> Page:
@@ -126,7 +146,7 @@ def page_of(rows: Sequence[Any], sort: Sort, args: PageArgs, count: Callable[[],
 
 async def page(ctx: Ctx, statement: Select[Any], sort: Sort, args: PageArgs) -> Page:
     """A page of a whole list; it is counted only when someone asks, and never beyond the cap."""
-    rows = await ctx.read.records(paged(statement, sort, args))
+    rows = await ctx.read.records(paged(statement, sort, args), **parameters(sort, args))
 
     async def count() -> int:
         capped = statement.with_only_columns(sort.columns[-1]).limit(COUNT_CAP + 1).subquery()
