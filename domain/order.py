@@ -1,13 +1,12 @@
 """Orders: the snapshot of a cart, pending while it is paid, then placed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, false, func, or_, select, true, update
 
-from db import ORDER_NUMBER, Order, OrderLine
+from db import ORDER_NUMBER, Order
 from db.connection import Read, Tx
 from db.order import OrderStatus, PaymentStatus, WorkStatus
 from domain.actor import Actor, OrderAccess
@@ -40,11 +39,6 @@ def owned_by(actor: Actor, access: OrderAccess | None) -> ColumnElement[bool]:
 async def find(read: Read, named: ColumnElement[bool], actor: Actor, access: OrderAccess | None) -> Order | None:
     """The order that is named by its id or number, if the caller may see it."""
     return await read.first(select(Order).where(named, visible_to(actor, access)))
-
-
-async def lines(read: Read, order_id: UUID) -> Sequence[OrderLine]:
-    statement = select(OrderLine).where(OrderLine.order_id == order_id).order_by(OrderLine.position)
-    return await read.all(statement)
 
 
 async def place(tx: Tx, order: Order, payment_status: PaymentStatus) -> None:

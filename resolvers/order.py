@@ -4,17 +4,15 @@ from typing import Any
 
 from sqlalchemy import select
 
-from db import Customer, Order, OrderLine
+from db import Order, OrderLine
 from domain import order as orders
 from resolvers import ids
 from resolvers.batches import many, one
 from resolvers.context import Ctx
 
-order_by_id = one(select(Order), Order.id)
 LINES = select(*OrderLine.__table__.c, Order.currency).join(Order, Order.id == OrderLine.order_id)
 lines_of_order = many(LINES.order_by(OrderLine.position), OrderLine.order_id)
 line_by_id = one(LINES, OrderLine.id)
-customer_by_id = one(select(Customer), Customer.id)
 
 
 async def order(ctx: Ctx, by: Any, access_token: str | None) -> Order | None:

@@ -100,11 +100,9 @@ def required(description: str) -> Any:
     return strawberry.field(description=description)
 
 
-def column(description: str, name: str | None = None, deprecated: str | None = None) -> Any:
-    """Read off the row: the attribute of the same name, or `name`."""
-    if name is not None:
-        return derived(lambda row: value_of(row, name), description)
-    return strawberry.field(description=description, deprecation_reason=deprecated, metadata={COLUMN: True})
+def column(description: str) -> Any:
+    """Read off the row: the attribute of the same name."""
+    return strawberry.field(description=description, metadata={COLUMN: True})
 
 
 def derived(compute: Callable[[Any], Any], description: str) -> Any:
