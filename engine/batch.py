@@ -13,6 +13,8 @@ class Batch:
 
     name: str
     load: Callable[[Any, list[Any]], Awaitable[Sequence[Any]]]
+    shared: bool = False
+    """Its values are the same for everybody who asks in the same context, so an answer made of them may be kept."""
 
 
 @dataclass(eq=False)

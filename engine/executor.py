@@ -78,12 +78,14 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
 
         selection = self._selection(root, None, collect)
         (data,) = await self._runner().objects(selection, [self.root_value])
+        self.context_value.planned(selection)
         return ExecutionResult(data, None)
 
     async def _payload(self, type_: GraphQLObjectType, source: Any, name: str, grouped: Any) -> dict[str, Any]:
         """`name` of the root field in the answer says which fields were merged there, the type which are selected."""
         selection = self._selection(type_, name, lambda: grouped)
         (payload,) = await self._runner().objects(selection, [source])
+        self.context_value.planned(selection)
         return payload
 
     def _selection(self, type_: GraphQLObjectType, place: str | None, collect: Callable[[], Any]) -> Selection:

@@ -27,7 +27,7 @@ from graphql import (
 )
 from graphql.pyutils import UndefinedType
 
-from engine.source import SOURCE, Column, Computed, Source
+from engine.source import SOURCE, Column, Computed, Source, is_shared
 
 TYPENAME: Final = "__typename"
 Values = list[Any]
@@ -68,6 +68,8 @@ class Selection:
     type_name: str
     names: tuple[str, ...]
     fields: tuple[PlannedField, ...]
+    shared: bool
+    """Everything in it, down to the leaves, is the same for everybody in the same context."""
 
 
 Collect = Callable[[GraphQLObjectType, list[Any]], dict[str, list[Any]]]
@@ -86,7 +88,8 @@ class Planner:
 
     def selection(self, type_: GraphQLObjectType, grouped: dict[str, list[Any]]) -> Selection:
         fields = tuple(self._field(type_, name, details) for name, details in grouped.items())
-        return Selection(type_.name, tuple(grouped), fields)
+        shared = all(is_shared(f.source) and all(below.shared for below in f.selections.values()) for f in fields)
+        return Selection(type_.name, tuple(grouped), fields, shared)
 
     def _field(self, parent: GraphQLObjectType, name: str, details: list[Any]) -> PlannedField:
         node = cast(FieldNode, details[0].node)

@@ -41,9 +41,17 @@ class Related:
 
 @dataclass(frozen=True)
 class Asked:
-    """A coroutine per parent: `ask(context, parent, arguments)`."""
+    """A coroutine per parent: `ask(context, parent, arguments)`. `shared` is said as of a batch."""
 
     ask: Callable[[Any, Any, Arguments], Awaitable[Any]]
+    shared: bool = False
+
+
+def is_shared(source: "Source") -> bool:
+    """What it gives is the same for everybody in the same context."""
+    if isinstance(source, Related):
+        return source.batch.shared
+    return source.shared if isinstance(source, Asked) else True
 
 
 Source = Column | Computed | Related | Asked

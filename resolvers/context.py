@@ -16,6 +16,7 @@ from domain.actor import Actor, OrderAccess
 from domain.processes.shop import Shop
 from domain.refusal import Refusal
 from engine.batch import Batch, Loaded
+from engine.plan import Selection
 from resolvers import ids
 from resolvers.request_error import BadUserInput, Forbidden, Unauthenticated
 
@@ -86,6 +87,9 @@ class Ctx:
 
     async def load(self, batch: Batch, key: Hashable) -> Any:
         return await self.loaded.load(batch, key)
+
+    def planned(self, selection: Selection) -> None:
+        """The engine ran this selection by its plan."""
 
     def handed_over(self, error: Exception) -> None:
         """The engine leaves this operation to graphql-core, because of the error."""

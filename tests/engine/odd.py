@@ -14,6 +14,7 @@ from strawberry.schema.config import StrawberryConfig
 from engine.batch import Batch, Loaded
 from engine.documents import Documents, KnownDocuments
 from engine.executor import BreadthFirstExecutor
+from engine.plan import Selection
 from engine.source import SOURCE, Computed
 from resolvers.context import PUBLIC
 from schema.build import arg, asks, derived, loads, optional, query, value_of
@@ -239,6 +240,7 @@ class Context:
     rows: Rows
     document: Any = None
     handovers: list[str] = field(default_factory=list[str])
+    plans: list[Selection] = field(default_factory=list[Selection])
     effects: list[Any] = field(default_factory=list[Any])
     asked_for: list[list[Any]] = field(default_factory=list[list[Any]])
     held: frozenset[str] = frozenset()
@@ -253,6 +255,9 @@ class Context:
 
     def require(self, needs: str) -> None:
         assert needs == PUBLIC
+
+    def planned(self, selection: Selection) -> None:
+        self.plans.append(selection)
 
     def handed_over(self, error: Exception) -> None:
         self.handovers.append(str(error))
