@@ -3,13 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := schema resolvers domain db engine server counterfoil plugins
+PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve journey test bench fuzz check format schema lock migration clean
+.PHONY: help install demo serve journey test test-graphql-core bench fuzz check format schema lock migration clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
 
 install: $(VENV)/installed ## the locked dependencies, into .venv
 
@@ -33,10 +34,13 @@ journey: install ## walks a whole order through a running `make demo`
 	@$(BIN)/python -m tests.journey
 
 test: install ## all tests; nothing needs to be installed or running
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
+
+test-graphql-core: install ## the same without the engine: graphql-core executes (not tests/engine, tests/embedded)
+	@COUNTERFOIL_ENGINE=graphql-core $(PYTEST) --ignore=tests/engine --ignore=tests/embedded
 
 fuzz: install ## compares both executors on 20,000 generated operations
-	@FUZZ_EXAMPLES=20000 $(BIN)/python -m pytest tests/engine
+	@FUZZ_EXAMPLES=20000 $(PYTEST) -v tests/engine/test_equality.py tests/engine/test_odd_fuzz.py
 
 bench: install ## measures everything on this machine, in about three minutes (ARGS="--products 10000")
 	@$(BIN)/python -m bench $(ARGS)

@@ -87,8 +87,10 @@ class Server:
 
 
 def environment(url: str, **more: str) -> dict[str, str]:
+    """Answers are not kept unless `more` says so."""
     ours = {"DATABASE_URL", "REDIS_URL", "PORT", "COUNTERFOIL_ENGINE"}
-    return {**{k: v for k, v in os.environ.items() if k not in ours}, "DATABASE_URL": url, **more}
+    inherited = {k: v for k, v in os.environ.items() if k not in ours}
+    return {**inherited, "DATABASE_URL": url, "ANSWER_CACHE_MIB": "0", **more}
 
 
 @contextmanager

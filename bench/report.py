@@ -13,7 +13,7 @@ from rich.table import Table
 
 from bench.measure import Options
 from bench.processes import CPUS
-from bench.workloads import LIMIT, Workload
+from bench.workloads import CACHED, LIMIT, Workload
 
 RESULTS: Final = Path(__file__).resolve().parent / "results"
 PACKAGES: Final = ("strawberry-graphql", "graphql-core", "sqlalchemy", "asyncpg", "uvicorn", "uvloop", "orjson")
@@ -60,8 +60,19 @@ def _table(title: str, words: tuple[str, ...], numbers: tuple[str, ...]) -> Tabl
 
 
 def _operations(results: dict[str, Any], listed: list[Workload]) -> Table:
-    names = ("per second", "of the limit", "of stock", "p50 ms", "p99 ms", "CPU ms", "SQL CPU ms", "statements")
+    names = (
+        "per second",
+        "of the limit",
+        "of stock",
+        "of fixed",
+        "p50 ms",
+        "p99 ms",
+        "CPU ms",
+        "SQL CPU ms",
+        "statements",
+    )
     table = _table("Operations", ("workload", "variant"), names)
+    fixed = results["workloads"].get("fixed", {}).get(LIMIT, {}).get("per_second")
     for workload in listed:
         found = results["workloads"][workload.name]
         stock, limit = (found.get(name, {}).get("per_second") for name in ("graphql-core", LIMIT))
@@ -73,6 +84,7 @@ def _operations(results: dict[str, Any], listed: list[Workload]) -> Table:
                 f"{rate:,.1f}",
                 f"{rate / limit:.0%}" if limit and variant != LIMIT else "",
                 f"{rate / stock:.1f} x" if stock and variant == OURS else "",
+                f"{rate / fixed:.0%}" if fixed and variant == CACHED else "",
                 f"{one['p50_ms']:.1f}",
                 f"{one['p99_ms']:.1f}",
                 f"{one['cpu_ms']:.2f}",

@@ -14,7 +14,9 @@ from db.catalog import (
     Variant,
     VariantOptionValue,
 )
+from db.changes import CHANGES
 from db.customer import Customer, Role, Staff, StaffRole
+from db.document import TrustedDocument
 from db.event import Event
 from db.order import ORDER_NUMBER, Order, OrderLine
 from db.payment import IdempotencyKey, Payment, PaymentAttempt, PaymentEvent
@@ -25,6 +27,7 @@ from db.ticket import Ticket, TicketEvent
 from db.workflow import Workflow, WorkflowState, WorkflowTransition
 
 __all__ = [
+    "CHANGES",
     "ORDER_NUMBER",
     "Base",
     "Cart",
@@ -59,6 +62,7 @@ __all__ = [
     "TaxRate",
     "Ticket",
     "TicketEvent",
+    "TrustedDocument",
     "Variant",
     "VariantOptionValue",
     "VariantStockItem",

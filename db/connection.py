@@ -9,12 +9,14 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Final, TypeVar, cast
 from uuid import UUID
+from weakref import WeakKeyDictionary
 
 import asyncpg
 import orjson
-from sqlalchemy import Executable, TableValuedAlias, bindparam, column, func, insert, select, update
+from sqlalchemy import Executable, Insert, TableValuedAlias, Update, bindparam, column, func, insert, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as AsyncpgDialect  # noqa: N812
 from sqlalchemy.sql.base import ExecutableStatement
@@ -60,6 +62,27 @@ def compiled(statement: Executable, parameters: Mapping[str, Any] | None = None)
     A statement that is built once and run with parameters is compiled once; one that is built anew is looked up
     by its shape, which costs some 50 µs more.
     """
+    if not parameters:
+        return _by_shape(statement, parameters)
+    known = _built_once.get(statement)
+    if known is None:
+        known = _built_once[statement] = _with_places(statement, parameters)
+    sql, places = known
+    return sql, [parameters[name] if name is not None else value for name, value in places]
+
+
+_built_once: Final[WeakKeyDictionary[Any, tuple[str, list[tuple[str | None, Any]]]]] = WeakKeyDictionary()
+"""Statements that were run with parameters: their text, and for each place the parameter's name or the fixed value."""
+
+
+def _with_places(statement: Executable, parameters: Mapping[str, Any]) -> tuple[str, list[tuple[str | None, Any]]]:
+    marks = {name: object() for name in parameters}
+    sql, values = _by_shape(statement, marks)
+    names = {id(mark): name for name, mark in marks.items()}
+    return sql, [(names.get(id(value)), value) for value in values]
+
+
+def _by_shape(statement: Executable, parameters: Mapping[str, Any] | None) -> tuple[str, list[Any]]:
     result = cast("Any", statement)._compile_w_cache(_dialect, compiled_cache=_compiled, column_keys=[])
     compiler = cast(SQLCompiler, result[0])
     if compiler.post_compile_params:
@@ -74,31 +97,31 @@ class Read(ABC):
     @abstractmethod
     async def _fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]: ...
 
-    async def all(self, statement: TypedReturnsRows[T]) -> list[T]:
+    async def all(self, statement: TypedReturnsRows[T], **parameters: Any) -> list[T]:
         """The rows of one mapped class (or of several columns, by their names)."""
-        return await self._fetch(*compiled(cast(Executable, statement)))
+        return await self._fetch(*compiled(cast(Executable, statement), parameters))
 
-    async def first(self, statement: TypedReturnsRows[T]) -> T | None:
-        rows = await self.all(statement)
+    async def first(self, statement: TypedReturnsRows[T], **parameters: Any) -> T | None:
+        rows = await self.all(statement, **parameters)
         return rows[0] if rows else None
 
-    async def one(self, statement: TypedReturnsRows[T]) -> T:
+    async def one(self, statement: TypedReturnsRows[T], **parameters: Any) -> T:
         """The only row; anything else is a bug of ours."""
-        (row,) = await self.all(statement)
+        (row,) = await self.all(statement, **parameters)
         return row
 
-    async def scalar(self, statement: TypedReturnsRows[T]) -> T | None:
+    async def scalar(self, statement: TypedReturnsRows[T], **parameters: Any) -> T | None:
         """The first column of the first row, or None."""
-        row = cast("Any", await self.first(statement))
+        row = cast("Any", await self.first(statement, **parameters))
         return None if row is None else row[0]
 
-    async def one_scalar(self, statement: TypedReturnsRows[T]) -> T:
+    async def one_scalar(self, statement: TypedReturnsRows[T], **parameters: Any) -> T:
         """The first column of the only row."""
-        return cast("Any", await self.one(statement))[0]
+        return cast("Any", await self.one(statement, **parameters))[0]
 
-    async def scalars(self, statement: TypedReturnsRows[T]) -> list[T]:
+    async def scalars(self, statement: TypedReturnsRows[T], **parameters: Any) -> list[T]:
         """The first column of every row."""
-        return [row[0] for row in cast("list[Any]", await self.all(statement))]
+        return [row[0] for row in cast("list[Any]", await self.all(statement, **parameters))]
 
     async def records(self, statement: ExecutableStatement, **parameters: Any) -> list[Any]:
         """The rows of a statement over several columns, or of text; each has them as attributes."""
@@ -140,9 +163,9 @@ class Tx(Read):
         self._database.statements += 1
         return await self._connection.fetch(sql, *arguments)
 
-    async def run(self, statement: ExecutableStatement) -> int:
+    async def run(self, statement: ExecutableStatement, **parameters: Any) -> int:
         """Executes and returns how many rows it changed."""
-        sql, arguments = compiled(cast(Executable, statement))
+        sql, arguments = compiled(cast(Executable, statement), parameters)
         self._database.statements += 1
         status: str = await self._connection.execute(sql, *arguments)
         return int(status.rpartition(" ")[2]) if status[-1:].isdigit() else 0
@@ -152,8 +175,7 @@ class Tx(Read):
         listed = list(rows)
         if not listed:
             return
-        source = select(_recordset(model, listed))
-        await self.run(insert(model).from_select(list(listed[0]), source, include_defaults=False))
+        await self.run(_insertion(model, tuple(listed[0])), rows=listed)
 
     async def copy(self, model: type[Base], columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         """Inserts very many rows by COPY, some ten times faster than `insert`; JSON columns cannot be among them."""
@@ -166,15 +188,25 @@ class Tx(Read):
         listed = list(rows)
         if not listed:
             return
-        given = _recordset(model, listed)
-        values = {name: given.c[name] for name in listed[0] if name != "id"}
-        await self.run(update(model).values(values).where(model.__table__.c["id"] == given.c["id"]))
+        await self.run(_change(model, tuple(listed[0])), rows=listed)
 
 
-def _recordset(model: type[Base], rows: list[Mapping[str, Any]]) -> TableValuedAlias:
-    """Rows as one parameter, so that a statement does not depend on their number."""
-    columns = (column(name, model.__table__.c[name].type) for name in rows[0])
-    given = func.jsonb_to_recordset(bindparam("rows", rows, JSONB)).table_valued(*columns, name="given")
+@cache
+def _insertion(model: type[Base], names: tuple[str, ...]) -> Insert:
+    return insert(model).from_select(list(names), select(_recordset(model, names)), include_defaults=False)
+
+
+@cache
+def _change(model: type[Base], names: tuple[str, ...]) -> Update:
+    given = _recordset(model, names)
+    values = {name: given.c[name] for name in names if name != "id"}
+    return update(model).values(values).where(model.__table__.c["id"] == given.c["id"])
+
+
+def _recordset(model: type[Base], names: tuple[str, ...]) -> TableValuedAlias:
+    """Rows as one parameter, `rows`, so that a statement does not depend on their number."""
+    columns = (column(name, model.__table__.c[name].type) for name in names)
+    given = func.jsonb_to_recordset(bindparam("rows", type_=JSONB)).table_valued(*columns, name="given")
     return given.render_derived(with_types=True)
 
 

@@ -1,13 +1,13 @@
 """What a cart comes to, and what it still lacks before it can be completed. Computed here and nowhere else."""
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, cast
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import any_, select
+from sqlalchemy import Uuid, any_, bindparam, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import Cart, CartLine, Product, Region, TaxRate, Variant
 from db.catalog import BriefDue, ProductStatus
@@ -51,11 +51,16 @@ class Requirement:
 
 @dataclass(frozen=True)
 class AssessedLine:
-    """`row` has the line with its variant and product; without a price the line is not for sale."""
+    """`row` has the line with its variant (columns `variant_…`) and product; without a price it is not for sale."""
 
     row: Any
     price: Found | None
     total: LineTotal
+
+    @property
+    def variant(self) -> dict[str, Any]:
+        """The row of its variant."""
+        return {column: self.row[f"variant_{column}"] for column in _VARIANT}
 
 
 @dataclass(frozen=True)
@@ -68,71 +73,72 @@ class Assessment:
 
 
 async def assess(read: Read, carts: Sequence[Cart]) -> list[Assessment]:
-    """Assesses any number of carts by four statements, each cart in its own region."""
+    """Assesses any number of carts by three statements, each cart in its own region."""
     rows = await _lines(read, [cart.id for cart in carts])
-    regions = {r.id: r for r in await read.all(select(Region).where(_among(Region.id, [c.region_id for c in carts])))}
-    rates = await _rates(read, list(regions))
+    regions = await _regions(read, {cart.region_id for cart in carts})
     wanted = {
-        row.id: Wanted(row.variant_id, row.quantity, cart.currency, cart.region_id)
-        for cart in carts
-        for row in rows[cart.id]
+        row["id"]: Wanted(row["variant_id"], row["quantity"], cart.region_id) for cart in carts for row in rows[cart.id]
     }
-    found = await price.best(read, list(wanted.values()))
+    prices = dict(zip(wanted, await price.best(read, list(wanted.values())), strict=True))
     assessments: list[Assessment] = []
     for cart in carts:
-        region = regions[cart.region_id]
-        lines = tuple(_assessed(row, found.get(wanted[row.id]), rates[region.id], region) for row in rows[cart.id])
-        summed = totals([line.total for line in lines], rates[region.id], cart.currency, inclusive=region.tax_inclusive)
+        region, rates = regions[cart.region_id]
+        lines = tuple(_assessed(row, prices[row["id"]], rates, region) for row in rows[cart.id])
+        summed = totals([line.total for line in lines], rates, cart.currency, inclusive=region.tax_inclusive)
         assessments.append(Assessment(cart, region, lines, summed, tuple(_requirements(cart, lines))))
     return assessments
 
 
-def _among(column: Any, ids: Sequence[UUID]) -> Any:
-    return column == any_(cast(Any, list(set(ids))))
+_VARIANT: Final = tuple(column.key for column in Variant.__table__.c)
+_LINES: Final = (
+    select(
+        CartLine.id,
+        CartLine.cart_id,
+        CartLine.quantity,
+        CartLine.brief,
+        *(column.label(f"variant_{column.key}") for column in Variant.__table__.c),
+        (Variant.archived_at.is_(None) & (Product.status == ProductStatus.PUBLISHED)).label("live"),
+        Product.title,
+        Product.brief_schema,
+        Product.brief_due,
+    )
+    .join(Variant, Variant.id == CartLine.variant_id)
+    .join(Product, Product.id == Variant.product_id)
+    .where(CartLine.cart_id == any_(bindparam("carts", type_=ARRAY(Uuid))))
+    .order_by(CartLine.id)
+)
 
 
 async def _lines(read: Read, carts: Sequence[UUID]) -> dict[UUID, list[Any]]:
-    rows = await read.records(
-        select(
-            CartLine.id,
-            CartLine.cart_id,
-            CartLine.variant_id,
-            CartLine.quantity,
-            CartLine.brief,
-            Variant.sku,
-            Variant.taxable,
-            Variant.media_id,
-            (Variant.archived_at.is_(None) & (Product.status == ProductStatus.PUBLISHED)).label("live"),
-            Product.id.label("product_id"),
-            Product.title,
-            Product.brief_schema,
-            Product.brief_due,
-            Product.workflow_code,
-        )
-        .join(Variant, Variant.id == CartLine.variant_id)
-        .join(Product, Product.id == Variant.product_id)
-        .where(_among(CartLine.cart_id, carts))
-        .order_by(CartLine.id)
-    )
-    by_cart: dict[UUID, list[Any]] = defaultdict(list)
-    for row in rows:
-        by_cart[row.cart_id].append(row)
+    by_cart: dict[UUID, list[Any]] = {cart_id: [] for cart_id in carts}
+    for row in await read.records(_LINES, carts=list(carts)):
+        by_cart[row["cart_id"]].append(row)
     return by_cart
 
 
-async def _rates(read: Read, regions: Sequence[UUID]) -> dict[UUID, list[Rate]]:
-    rows = await read.all(select(TaxRate).where(_among(TaxRate.region_id, regions)).order_by(TaxRate.name))
-    by_region: dict[UUID, list[Rate]] = defaultdict(list)
-    for row in rows:
-        by_region[row.region_id].append(Rate(row.name, row.rate))
-    return by_region
+_REGIONS: Final = (
+    select(*Region.__table__.c, TaxRate.name.label("tax"), TaxRate.rate)
+    .outerjoin(TaxRate, TaxRate.region_id == Region.id)
+    .where(Region.id == any_(bindparam("regions", type_=ARRAY(Uuid))))
+    .order_by(TaxRate.name)
+)
+
+
+async def _regions(read: Read, ids: Iterable[UUID]) -> dict[UUID, tuple[Region, list[Rate]]]:
+    """Each region with its taxes."""
+    regions: dict[UUID, tuple[Region, list[Rate]]] = {}
+    for row in await read.records(_REGIONS, regions=list(ids)):
+        _, rates = regions.setdefault(row["id"], (row, []))
+        if row["tax"] is not None:
+            rates.append(Rate(row["tax"], row["rate"]))
+    return regions
 
 
 def _assessed(row: Any, found: Found | None, rates: Sequence[Rate], region: Region) -> AssessedLine:
-    sold_at = found if row.live else None
+    sold_at = found if row["live"] else None
     unit = sold_at.amount if sold_at else 0
-    applied = rates if row.taxable else ()
-    return AssessedLine(row, sold_at, line_total(unit, row.quantity, applied, inclusive=region.tax_inclusive))
+    applied = rates if row["variant_taxable"] else ()
+    return AssessedLine(row, sold_at, line_total(unit, row["quantity"], applied, inclusive=region.tax_inclusive))
 
 
 def _requirements(cart: Cart, lines: Sequence[AssessedLine]) -> list[Requirement]:

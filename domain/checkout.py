@@ -6,20 +6,20 @@ the sweeper call the same ones, and whoever comes second finds the work done. Lo
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import any_, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import bindparam, delete, func, select, update
 
-from db import Cart, IdempotencyKey, Order, Payment, PaymentAttempt, PaymentEvent
+from db import Cart, IdempotencyKey, Order, PaymentAttempt
 from db.cart import CartStatus
-from db.connection import Read, Tx, new_id
+from db.connection import Read, Tx
 from db.order import PaymentStatus
-from db.payment import AttemptState, PaymentEventKind
+from db.payment import AttemptState
 from domain import cart as carts
 from domain import order as orders
 from domain import order_snapshot as snapshot
+from domain import payment as payments
 from domain import reservation
 from domain.assessment import Assessment, Requirement, assess
 from domain.cart import AlreadyCompleted, CartKey, CartPaying
@@ -75,11 +75,20 @@ class CompleteCart:
 
 
 @dataclass(frozen=True)
+class Placed:
+    """An order and the cart that became it."""
+
+    order: Order
+    cart: Cart
+
+
+@dataclass(frozen=True)
 class Prepared:
-    """A pending order and its attempt, or (nothing to pay, or paid before) an order that is placed."""
+    """A pending order with its attempt; or an order that is placed: there was nothing to pay, or it was paid before."""
 
     order_id: UUID
     attempt: PaymentAttempt | None
+    placed: Placed | None = None
 
     @property
     def charge(self) -> Charge:
@@ -95,61 +104,34 @@ async def prepare(tx: Tx, command: CompleteCart) -> Prepared:
     await _check_open(tx, cart)
     (assessment,) = await assess(tx, [cart])
     _check_agreed(assessment, command)
-    order_id = await snapshot.write_order(tx, cart, assessment)
-    needs = await snapshot.write_lines(tx, order_id, assessment)
+    order_id, needs = await snapshot.write(tx, cart, assessment)
     await reservation.hold(tx, order_id, needs)
     if assessment.totals.total == 0:
-        await _place(tx, order_id, cart.id, PaymentStatus.NOT_REQUIRED)
-        attempt = None
+        placed = await _place(tx, order_id, cart.id, PaymentStatus.NOT_REQUIRED)
+        prepared = Prepared(order_id, None, placed)
     else:
-        attempt = await _open_attempt(tx, order_id, cart, command, assessment.totals.total)
-        await tx.run(update(Cart).where(Cart.id == cart.id).values(status=CartStatus.PAYING, updated_at=_now()))
-    await _remember(tx, command, order_id, attempt.id if attempt else None)
-    return Prepared(order_id, attempt)
+        attempt = await payments.open_attempt(tx, order_id, cart, command.provider, assessment.totals.total)
+        await tx.run(_SET_STATUS, cart_id=cart.id, before=CartStatus.OPEN, status=CartStatus.PAYING)
+        prepared = Prepared(order_id, attempt)
+    await _remember(tx, command, prepared)
+    return prepared
 
 
-async def finalise(tx: Tx, attempt_id: UUID, authorised: Authorised) -> bool:
-    """The money is promised: the order is placed. False: the attempt was given up before, nothing was placed."""
-    cart_id, attempt = await _lock_attempt(tx, attempt_id)
-    await tx.run(
-        insert(PaymentEvent)
-        .values(
-            attempt_id=attempt_id,
-            provider=attempt.provider,
-            kind=PaymentEventKind.AUTHORISED,
-            reference=authorised.reference,
-            amount=authorised.amount,
-            currency=authorised.currency,
-        )
-        .on_conflict_do_nothing()
-    )
-    if not await _decide(tx, attempt_id, AttemptState.SUCCEEDED):
-        return attempt.state == AttemptState.SUCCEEDED
-    await tx.run(
-        insert(Payment).values(
-            id=new_id(),
-            order_id=attempt.order_id,
-            attempt_id=attempt_id,
-            provider=attempt.provider,
-            currency=authorised.currency,
-            authorised=authorised.amount,
-        )
-    )
-    await _place(tx, attempt.order_id, cart_id, PaymentStatus.AUTHORISED)
-    return True
+async def finalise(tx: Tx, attempt_id: UUID, authorised: Authorised) -> Placed | None:
+    """The money is promised: the order is placed. None: the attempt was given up before, nothing was placed."""
+    cart_id, attempt = await payments.lock_attempt(tx, attempt_id)
+    if await payments.succeed(tx, attempt, authorised):
+        return await _place(tx, attempt.order_id, cart_id, PaymentStatus.AUTHORISED)
+    return await placed_as(tx, attempt.order_id) if attempt.state == AttemptState.SUCCEEDED else None
 
 
 async def release(tx: Tx, attempt_id: UUID, state: AttemptState) -> None:
     """The attempt came to nothing: what it held is given back and the cart is open again."""
-    cart_id, attempt = await _lock_attempt(tx, attempt_id)
-    if not await _decide(tx, attempt_id, state):
+    cart_id, attempt = await payments.lock_attempt(tx, attempt_id)
+    if not await payments.decide(tx, attempt_id, state):
         return
     await reservation.release(tx, attempt.order_id)
-    await tx.run(
-        update(Cart)
-        .where(Cart.id == cart_id, Cart.status == CartStatus.PAYING)
-        .values(status=CartStatus.OPEN, updated_at=_now())
-    )
+    await tx.run(_SET_STATUS, cart_id=cart_id, before=CartStatus.PAYING, status=CartStatus.OPEN)
     if state == AttemptState.CANCELLED:  # it had no effect, so its key is free for the customer's next try
         await tx.run(
             delete(IdempotencyKey)
@@ -158,30 +140,33 @@ async def release(tx: Tx, attempt_id: UUID, state: AttemptState) -> None:
         )
 
 
-async def abandoned(read: Read, seconds: float, most: int = 100) -> list[PaymentAttempt]:
-    """Attempts that have been undecided for so long that nobody can be waiting for them any more.
-
-    Any of them, so that those whose provider is away do not keep others from their turn.
-    """
-    since = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-    undecided = PaymentAttempt.state == any_(cast(Any, [AttemptState.STARTED, AttemptState.ACTION_REQUIRED]))
-    statement = select(PaymentAttempt).where(undecided, PaymentAttempt.created_at < since)
-    return await read.all(statement.order_by(func.random()).limit(most))
+_ORDER: Final = select(Order).where(Order.id == bindparam("order_id"))
+_CART_OF_ORDER: Final = select(Cart).join(Order, Order.cart_id == Cart.id).where(Order.id == bindparam("order_id"))
 
 
-def _now() -> Any:
-    return func.clock_timestamp()
+async def placed_as(read: Read, order_id: UUID) -> Placed:
+    """What an earlier call placed, as it is now."""
+    return Placed(
+        await read.one(_ORDER, order_id=order_id),
+        await read.one(_CART_OF_ORDER, order_id=order_id),
+    )
+
+
+_SET_STATUS: Final = (
+    update(Cart)
+    .where(Cart.id == bindparam("cart_id"), Cart.status == bindparam("before"))
+    .values(status=bindparam("status"), updated_at=func.clock_timestamp())
+)
+_KEY: Final = select(IdempotencyKey).where(
+    IdempotencyKey.scope == bindparam("scope"),
+    IdempotencyKey.mutation == MUTATION,
+    IdempotencyKey.key == bindparam("key"),
+)
 
 
 async def _replay(tx: Tx, command: CompleteCart) -> Prepared | None:
     """What an earlier call with this key began, to be continued."""
-    known = await tx.first(
-        select(IdempotencyKey).where(
-            IdempotencyKey.scope == command.scope,
-            IdempotencyKey.mutation == MUTATION,
-            IdempotencyKey.key == command.idempotency_key,
-        )
-    )
+    known = await tx.first(_KEY, scope=command.scope, key=command.idempotency_key)
     if known is None:
         return None
     if known.input_hash != command.input_hash:
@@ -193,16 +178,16 @@ async def _replay(tx: Tx, command: CompleteCart) -> Prepared | None:
     return Prepared(UUID(known.outcome["order_id"]), attempt)
 
 
-async def _remember(tx: Tx, command: CompleteCart, order_id: UUID, attempt_id: UUID | None) -> None:
-    await tx.run(
-        insert(IdempotencyKey).values(
-            scope=command.scope,
-            mutation=MUTATION,
-            key=command.idempotency_key,
-            input_hash=command.input_hash,
-            outcome={"order_id": order_id, "attempt_id": attempt_id},
-        )
-    )
+async def _remember(tx: Tx, command: CompleteCart, prepared: Prepared) -> None:
+    attempt_id = prepared.attempt.id if prepared.attempt else None
+    key = {
+        "scope": command.scope,
+        "mutation": MUTATION,
+        "key": command.idempotency_key,
+        "input_hash": command.input_hash,
+        "outcome": {"order_id": prepared.order_id, "attempt_id": attempt_id},
+    }
+    await tx.insert(IdempotencyKey, [key])
 
 
 async def _check_open(tx: Tx, cart: Cart) -> None:
@@ -235,53 +220,15 @@ def _check_agreed(assessment: Assessment, command: CompleteCart) -> None:
         )
 
 
-async def _open_attempt(tx: Tx, order_id: UUID, cart: Cart, command: CompleteCart, amount: int) -> PaymentAttempt:
-    n = select(func.coalesce(func.max(PaymentAttempt.n), 0) + 1).where(PaymentAttempt.order_id == order_id)
-    return await tx.one(
-        insert(PaymentAttempt)
-        .values(
-            id=new_id(),
-            order_id=order_id,
-            n=n.scalar_subquery(),
-            provider=command.provider,
-            amount=amount,
-            currency=cart.currency,
-            cart_version=cart.version,
-            created_at=_now(),
-        )
-        .returning(PaymentAttempt)
-    )
+_COMPLETE: Final = (
+    update(Cart)
+    .where(Cart.id == bindparam("cart_id"))
+    .values(status=CartStatus.COMPLETED, completed_at=func.clock_timestamp(), updated_at=func.clock_timestamp())
+    .returning(Cart)
+)
 
 
-async def _lock_attempt(tx: Tx, attempt_id: UUID) -> tuple[UUID, PaymentAttempt]:
-    """Locks cart, order and attempt, in that order; returns the cart's id and the attempt."""
-    own = select(PaymentAttempt.order_id).where(PaymentAttempt.id == attempt_id).scalar_subquery()
-    cart_id = select(Order.cart_id).where(Order.id == own).scalar_subquery()
-    cart = await tx.one(select(Cart).where(Cart.id == cart_id).with_for_update())
-    await tx.run(select(Order.id).where(Order.cart_id == cart.id).with_for_update())
-    attempt = select(PaymentAttempt).where(PaymentAttempt.id == attempt_id).with_for_update()
-    return cart.id, await tx.one(attempt)
-
-
-async def _decide(tx: Tx, attempt_id: UUID, state: AttemptState) -> bool:
-    """Closes an undecided attempt; false when it was decided before, by whomever."""
-    undecided = PaymentAttempt.state == any_(cast(Any, [AttemptState.STARTED, AttemptState.ACTION_REQUIRED]))
-    return (
-        await tx.run(
-            update(PaymentAttempt)
-            .where(PaymentAttempt.id == attempt_id, undecided)
-            .values(state=state, decided_at=_now())
-        )
-        == 1
-    )
-
-
-async def _place(tx: Tx, order_id: UUID, cart_id: UUID, payment_status: PaymentStatus) -> None:
+async def _place(tx: Tx, order_id: UUID, cart_id: UUID, payment_status: PaymentStatus) -> Placed:
     await reservation.allocate(tx, order_id)
-    await tx.run(
-        update(Cart)
-        .where(Cart.id == cart_id)
-        .values(status=CartStatus.COMPLETED, completed_at=_now(), updated_at=_now())
-    )
-    order = await tx.one(select(Order).where(Order.id == order_id))
-    await orders.place(tx, order, payment_status)
+    cart = await tx.one(_COMPLETE, cart_id=cart_id)
+    return Placed(await orders.place(tx, order_id, payment_status), cart)

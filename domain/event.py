@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Final, Self
 from uuid import UUID
 
-from sqlalchemy import TextClause, insert, text
+from sqlalchemy import text
 
-from db import Event as EventRow
 from db.connection import Tx
 
 QUEUE: Final = "reactions"
@@ -38,27 +37,34 @@ class Event:
         return cls(**{name: UUID(v) if name.endswith("_id") and v else v for name, v in data.items()})
 
 
+_LOG: Final = text(
+    """
+    INSERT INTO event (name, topic, data)
+    SELECT name, topic, data FROM jsonb_to_recordset(:events) AS e (name text, topic text, data jsonb)
+    """
+)
 # The workflow id makes a second enqueueing of the same reaction to the same event a no-op.
-_LOG_AND_ENQUEUE: TextClause = text(
+_LOG_AND_ENQUEUE: Final = text(
     """
     WITH logged AS (
-        INSERT INTO event (name, topic, data) VALUES (:name, :topic, CAST(:data AS jsonb)) RETURNING id, data
+        INSERT INTO event (name, topic, data)
+        SELECT name, topic, data FROM jsonb_to_recordset(:events) AS e (name text, topic text, data jsonb)
+        RETURNING id, name, data
     )
     SELECT dbos.enqueue_workflow(
         workflow_name => reaction, queue_name => :queue, workflow_id => reaction || ':' || logged.id,
         named_args => json_build_object('event_id', logged.id, 'data', logged.data))
-    FROM logged, unnest(CAST(:reactions AS text[])) AS reaction
+    FROM logged, jsonb_array_elements_text(CAST(:reactions AS jsonb) -> logged.name) AS reaction
     """
 )
 
 
-async def announce(tx: Tx, event: Event) -> None:
-    name = type(event).__name__
-    reactions = list(tx.reactions.get(name, ()))
-    if reactions:
-        await tx.records(
-            _LOG_AND_ENQUEUE.bindparams(name=name, topic=event.topic, data=event.data, queue=QUEUE, reactions=reactions)
-        )
+async def announce(tx: Tx, *events: Event) -> None:
+    """Any number of events, in this order, by one statement."""
+    names = {type(event).__name__ for event in events}
+    rows = [{"name": type(event).__name__, "topic": event.topic, "data": event.data} for event in events]
+    if reactions := {name: list(tx.reactions[name]) for name in names & tx.reactions.keys()}:
+        await tx.records(_LOG_AND_ENQUEUE, events=rows, queue=QUEUE, reactions=reactions)
     else:
-        await tx.run(insert(EventRow).values(name=name, topic=event.topic, data=event.data))
-    tx.announced.append(event)
+        await tx.run(_LOG, events=rows)
+    tx.announced += events

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact, InvalidOperation
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 from iso4217 import Currency
@@ -36,6 +36,8 @@ FOUR_DIGITS: Final = frozenset(["CLF", "UYW"])
 NOT_MONEY: Final = frozenset(
     ["XAG", "XAU", "XBA", "XBB", "XBC", "XBD", "XDR", "XPD", "XPT", "XSU", "XTS", "XUA", "XXX"]
 )
+KEPT: Final = 10_000
+"""So many amounts that were shown last are kept as they are shown."""
 LARGEST: Final = 2**63 - 1
 """What a BIGINT holds."""
 _EXACT: Final = Context(prec=28, traps=[InvalidOperation, Inexact])
@@ -48,6 +50,7 @@ def currencies() -> tuple[str, ...]:
     return tuple(sorted(c.code for c in Currency if c.code not in NOT_MONEY | FOUR_DIGITS))
 
 
+@cache
 def digits(currency: str) -> int:
     """Decimal places of a currency: 2 for EUR, 0 for JPY, 3 for KWD."""
     if currency not in currencies():
@@ -65,7 +68,18 @@ class Money:
     @property
     def amount(self) -> Decimal:
         """In major units with exactly the currency's places: `Decimal("12.50")`."""
-        return Decimal(self.minor).scaleb(-digits(self.currency))
+        return _major(self.minor, self.currency)
+
+
+@lru_cache(KEPT)
+def _major(minor: int, currency: str) -> Decimal:
+    return Decimal(minor).scaleb(-digits(currency))
+
+
+@lru_cache(KEPT)
+def money(minor: int, currency: str) -> Money:
+    """The same amount is the same object: a page of prices has many that are equal."""
+    return Money(minor, currency)
 
 
 def minor_units(amount: Decimal | str, currency: str) -> int:

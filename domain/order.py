@@ -1,10 +1,10 @@
 """Orders: the snapshot of a cart, pending while it is paid, then placed."""
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, bindparam, false, func, or_, select, true, update
 
 from db import ORDER_NUMBER, Order
 from db.connection import Read, Tx
@@ -41,27 +41,34 @@ async def find(read: Read, named: ColumnElement[bool], actor: Actor, access: Ord
     return await read.first(select(Order).where(named, visible_to(actor, access)))
 
 
-async def place(tx: Tx, order: Order, payment_status: PaymentStatus) -> None:
-    """Gives a pending order its number and announces it; an order that is placed already stays as it is."""
-    placed = await tx.run(
-        update(Order)
-        .where(Order.id == order.id, Order.status == OrderStatus.PENDING)
-        .values(
-            status=OrderStatus.PLACED,
-            payment_status=payment_status,
-            number=ORDER_NUMBER.next_value(),
-            placed_at=func.clock_timestamp(),
-            version=Order.version + 1,
-        )
+_PLACE: Final = (
+    update(Order)
+    .where(Order.id == bindparam("order_id"), Order.status == OrderStatus.PENDING)
+    .values(
+        status=OrderStatus.PLACED,
+        payment_status=bindparam("payment_status"),
+        number=ORDER_NUMBER.next_value(),
+        placed_at=func.clock_timestamp(),
+        version=Order.version + 1,
     )
-    if placed:
-        await announce(tx, OrderPlaced(order.id))
+    .returning(Order)
+)
+
+
+async def place(tx: Tx, order_id: UUID, payment_status: PaymentStatus) -> Order:
+    """Gives a pending order its number and announces it; the order as it is now."""
+    order = await tx.one(_PLACE, order_id=order_id, payment_status=payment_status)
+    await announce(tx, OrderPlaced(order_id))
+    return order
+
+
+_SET_WORK_STATUS: Final = (
+    update(Order)
+    .where(Order.id == bindparam("order_id"), Order.work_status != bindparam("work_status"))
+    .values(work_status=bindparam("work_status"), version=Order.version + 1)
+)
 
 
 async def set_work_status(tx: Tx, order_id: UUID, status: WorkStatus) -> None:
     """Written by tickets only: it is the sum of their states."""
-    await tx.run(
-        update(Order)
-        .where(Order.id == order_id, Order.work_status != status)
-        .values(work_status=status, version=Order.version + 1)
-    )
+    await tx.run(_SET_WORK_STATUS, order_id=order_id, work_status=status)

@@ -3,66 +3,104 @@
 Later changes of prices, titles, options or pictures never reach it.
 """
 
-from typing import Any, cast
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import any_, delete, select
+from sqlalchemy import bindparam, delete, text
 from sqlalchemy.dialects.postgresql import insert
 
-from db import Cart, Media, OptionValue, Order, OrderLine, ProductOption, VariantOptionValue
+from db import Cart, Order, OrderLine
 from db.connection import Tx, new_id
-from domain import workflow
 from domain.assessment import AssessedLine, Assessment
 from domain.brief import is_complete
 from domain.reservation import Need
 
+_REWRITTEN: Final = (
+    "region_id",
+    "currency",
+    "tax_inclusive",
+    "customer_id",
+    "email",
+    "shipping_address",
+    "billing_address",
+    "subtotal",
+    "tax",
+    "total",
+    "taxes",
+    "amount_due",
+)
+_INSERT: Final = insert(Order).values({name: bindparam(name) for name in ("id", "cart_id", *_REWRITTEN)})
+_WRITE: Final = _INSERT.on_conflict_do_update(
+    index_elements=["cart_id"], set_={name: _INSERT.excluded[name] for name in _REWRITTEN}
+).returning(Order.id)
+_FORMER_LINES: Final = delete(OrderLine).where(OrderLine.order_id == bindparam("order_id"))
 
-async def write_order(tx: Tx, cart: Cart, assessment: Assessment) -> UUID:
-    """Inserts the cart's order, or rewrites the pending one that an earlier attempt left."""
-    sums = assessment.totals
-    snapshot: dict[str, Any] = {
-        "region_id": cart.region_id,
-        "currency": cart.currency,
-        "tax_inclusive": assessment.region.tax_inclusive,
-        "customer_id": cart.customer_id,
-        "email": cart.email,
-        "shipping_address": cart.shipping_address,
-        "billing_address": cart.billing_address,
-        "subtotal": sums.subtotal,
-        "tax": sums.tax,
-        "total": sums.total,
-        "taxes": [tax.data for tax in sums.taxes],
-        "amount_due": sums.total,
-    }
-    statement = insert(Order).values(id=new_id(), cart_id=cart.id, **snapshot)
-    return await tx.one_scalar(
-        statement.on_conflict_do_update(index_elements=["cart_id"], set_=snapshot).returning(Order.id)
+
+async def write(tx: Tx, cart: Cart, assessment: Assessment) -> tuple[UUID, list[Need]]:
+    """Writes the cart's order, or rewrites the pending one that an earlier attempt left.
+
+    Returns its id, and what its lines need of the stock.
+    """
+    new, sums = new_id(), assessment.totals
+    order_id: UUID = await tx.one_scalar(
+        _WRITE,
+        id=new,
+        cart_id=cart.id,
+        region_id=cart.region_id,
+        currency=cart.currency,
+        tax_inclusive=assessment.region.tax_inclusive,
+        customer_id=cart.customer_id,
+        email=cart.email,
+        shipping_address=cart.shipping_address,
+        billing_address=cart.billing_address,
+        subtotal=sums.subtotal,
+        tax=sums.tax,
+        total=sums.total,
+        taxes=[tax.data for tax in sums.taxes],
+        amount_due=sums.total,
     )
+    if order_id != new:
+        await tx.run(_FORMER_LINES, order_id=order_id)
+    return order_id, await _write_lines(tx, order_id, assessment)
 
 
-async def write_lines(tx: Tx, order_id: UUID, assessment: Assessment) -> list[Need]:
-    """Copies everything that a line shows, so that later changes of the catalogue never reach the order."""
-    variants = [line.row.variant_id for line in assessment.lines]
-    options = await _options(tx, variants)
-    images = await _images(tx, [line.row.media_id for line in assessment.lines if line.row.media_id])
-    codes = {line.row.workflow_code for line in assessment.lines if line.row.workflow_code}
-    workflows = await workflow.newest(tx, sorted(codes)) if codes else {}
-    await tx.run(delete(OrderLine).where(OrderLine.order_id == order_id))
+# What is copied of the catalogue; lines without work have no workflow.
+_COPIED: Final = text(
+    """
+    SELECT variant.id, media.url AS image_url, newest.id AS workflow_id, chosen.options
+    FROM variant JOIN product ON product.id = variant.product_id LEFT JOIN media ON media.id = variant.media_id
+    LEFT JOIN LATERAL (
+        SELECT id FROM workflow WHERE code = product.workflow_code ORDER BY version DESC LIMIT 1
+    ) AS newest ON true
+    CROSS JOIN LATERAL (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('name', option.name, 'value', value.name) ORDER BY option.rank),
+            '[]') AS options
+        FROM variant_option_value AS choice
+        JOIN product_option AS option ON option.id = choice.option_id
+        JOIN option_value AS value ON value.id = choice.value_id
+        WHERE choice.variant_id = variant.id
+    ) AS chosen
+    WHERE variant.id = ANY(:variants)
+    """
+)
+
+
+async def _write_lines(tx: Tx, order_id: UUID, assessment: Assessment) -> list[Need]:
+    variants = [line.row["variant_id"] for line in assessment.lines]
+    copied = {row["id"]: row for row in await tx.records(_COPIED, variants=variants)}
     rows: list[dict[str, Any]] = [
         {
-            **_line_row(line),
             "id": new_id(),
             "order_id": order_id,
             "position": position,
-            "options": options.get(line.row.variant_id, []),
-            "image_url": images.get(line.row.media_id),
-            "workflow_id": workflows.get(line.row.workflow_code),
+            **_line_row(line),
+            **{name: copied[variant][name] for name in ("image_url", "workflow_id", "options")},
         }
-        for position, line in enumerate(assessment.lines, 1)
+        for position, (variant, line) in enumerate(zip(variants, assessment.lines, strict=True), 1)
     ]
     await tx.insert(OrderLine, rows)
     return [
-        Need(row["id"], line.row.id, row["variant_id"], row["quantity"])
+        Need(row["id"], line.row["id"], row["variant_id"], row["quantity"])
         for row, line in zip(rows, assessment.lines, strict=True)
     ]
 
@@ -71,36 +109,15 @@ def _line_row(line: AssessedLine) -> dict[str, Any]:
     row, total = line.row, line.total
     assert line.price is not None
     return {
-        "variant_id": row.variant_id,
-        "title": row.title,
-        "sku": row.sku,
-        "quantity": row.quantity,
+        "variant_id": row["variant_id"],
+        "title": row["title"],
+        "sku": row["variant_sku"],
+        "quantity": row["quantity"],
         "unit_price": line.price.amount,
         "net": total.net,
         "tax": total.tax,
         "gross": total.gross,
         "taxes": [tax.data for tax in total.taxes],
-        "brief": row.brief,
-        "brief_complete": is_complete(row.brief, row.brief_schema),
+        "brief": row["brief"],
+        "brief_complete": is_complete(row["brief"], row["brief_schema"]),
     }
-
-
-async def _options(tx: Tx, variants: list[UUID]) -> dict[UUID, list[dict[str, str]]]:
-    rows = await tx.records(
-        select(VariantOptionValue.variant_id, ProductOption.name, OptionValue.name.label("value"))
-        .join(ProductOption, ProductOption.id == VariantOptionValue.option_id)
-        .join(OptionValue, OptionValue.id == VariantOptionValue.value_id)
-        .where(VariantOptionValue.variant_id == any_(cast(Any, variants)))
-        .order_by(ProductOption.rank)
-    )
-    chosen: dict[UUID, list[dict[str, str]]] = {}
-    for row in rows:
-        chosen.setdefault(row.variant_id, []).append({"name": row.name, "value": row.value})
-    return chosen
-
-
-async def _images(tx: Tx, media: list[UUID]) -> dict[UUID, str]:
-    if not media:
-        return {}
-    rows = await tx.records(select(Media.id, Media.url).where(Media.id == any_(cast(Any, media))))
-    return {row.id: row.url for row in rows}

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from sqlalchemy import text
@@ -79,52 +80,51 @@ async def set_prices(tx: Tx, prices: Iterable[PriceDraft]) -> list[UUID]:
     return [row.variant_id for row in await tx.records(_WRITE.bindparams(rows=list(rows.values())))]
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """A price is asked for by variant and quantity, in the currency of a region."""
+class Wanted(NamedTuple):
+    """A price is asked for by variant and quantity, in a region and its currency."""
 
     variant_id: UUID
     quantity: int
-    currency: str
     region_id: UUID
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(Protocol):
     """Per unit, in minor units; gross or net as the region says. `min_quantity` is the tier that applied."""
 
-    amount: int
-    compare_at: int | None
-    currency: str
-    min_quantity: int
+    @property
+    def amount(self) -> int: ...
+    @property
+    def compare_at(self) -> int | None: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def min_quantity(self) -> int: ...
+    @property
+    def tax_included(self) -> bool: ...
 
 
-async def best(read: Read, wanted: Sequence[Wanted]) -> dict[Wanted, Found]:
-    """The price of each, by one statement; what has no price in its context is absent: not for sale there.
+async def best(read: Read, wanted: Sequence[Wanted]) -> list[Found | None]:
+    """The price of each, in their order, by one statement; null: not for sale there.
 
     The region's own rows count if one has min_quantity <= quantity, otherwise the currency's; of those the
     largest min_quantity.
     """
-    if not wanted:
-        return {}
-    rows = await read.records(
-        _BEST.bindparams(
-            variants=[w.variant_id for w in wanted],
-            quantities=[w.quantity for w in wanted],
-            currencies=[w.currency for w in wanted],
-            regions=[w.region_id for w in wanted],
-        )
-    )
-    return {wanted[row.position - 1]: Found(row.amount, row.compare_at, row.currency, row.min_quantity) for row in rows}
+    found: list[Found | None] = [None] * len(wanted)
+    if wanted:
+        variants, quantities, regions = (list(column) for column in zip(*wanted, strict=True))
+        for row in await read.records(_BEST, variants=variants, quantities=quantities, regions=regions):
+            found[row["position"] - 1] = row
+    return found
 
 
 _BEST = text(
     """
-    SELECT DISTINCT ON (w.position) w.position, p.amount, p.compare_at, p.currency, p.min_quantity
-    FROM unnest(CAST(:variants AS uuid[]), CAST(:quantities AS int[]), CAST(:currencies AS text[]),
-                CAST(:regions AS uuid[])) WITH ORDINALITY
-           AS w (variant_id, quantity, currency, region_id, position)
-    JOIN price p ON p.variant_id = w.variant_id AND p.currency = w.currency
+    SELECT DISTINCT ON (w.position)
+        w.position, p.amount, p.compare_at, p.currency, p.min_quantity, r.tax_inclusive AS tax_included
+    FROM unnest(CAST(:variants AS uuid[]), CAST(:quantities AS int[]), CAST(:regions AS uuid[])) WITH ORDINALITY
+           AS w (variant_id, quantity, region_id, position)
+    JOIN region r ON r.id = w.region_id
+    JOIN price p ON p.variant_id = w.variant_id AND p.currency = r.currency
                 AND p.min_quantity <= w.quantity AND (p.region_id = w.region_id OR p.region_id IS NULL)
     ORDER BY w.position, p.region_id IS NULL, p.min_quantity DESC
     """

@@ -5,15 +5,16 @@ taken by conditional UPDATEs, with levels locked in the order of their ids.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any, cast
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import any_, func, select, text, update
+from sqlalchemy import Uuid, any_, bindparam, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from db import StockLevel, StockLocation, StockReservation, Variant, VariantStockItem
+from db import StockLevel, StockLocation, Variant, VariantStockItem
 from db.connection import Tx, new_id
 from db.stock import ReservationState
 from domain.refusal import ErrorCode, Refusal
@@ -77,31 +78,61 @@ async def hold(tx: Tx, order_id: UUID, needs: Sequence[Need]) -> None:
     if not demands:
         return
     takings = plan(demands, await _lock_levels(tx, {d.item_id for d in demands if d.item_id}))
-    await _shift(tx, _by_level(takings), reserved=1, allocated=0)
-    await tx.insert(
-        StockReservation,
-        (
-            {
-                "id": new_id(),
-                "order_id": order_id,
-                "order_line_id": taking.order_line_id,
-                "stock_level_id": taking.level_id,
-                "quantity": taking.quantity,
-                "state": ReservationState.HELD,
-            }
-            for taking in takings
-        ),
+    rows = [
+        {"id": new_id(), "line": taking.order_line_id, "level": taking.level_id, "quantity": taking.quantity}
+        for taking in takings
+    ]
+    await tx.run(_HOLD, order_id=order_id, takings=rows)
+
+
+# The levels are locked. Should there be less than was planned on, the CHECK on the level refuses.
+_HOLD: Final = text(
+    """
+    WITH taking AS (
+        SELECT * FROM jsonb_to_recordset(:takings) AS t (id uuid, line uuid, level uuid, quantity bigint)
+    ), taken AS (
+        UPDATE stock_level SET reserved = stock_level.reserved + change.quantity
+        FROM (SELECT level, sum(quantity) AS quantity FROM taking GROUP BY level) AS change
+        WHERE stock_level.id = change.level
+        RETURNING stock_level.id
     )
+    INSERT INTO stock_reservation (id, order_id, order_line_id, stock_level_id, quantity, state)
+    SELECT taking.id, CAST(:order_id AS uuid), line, level, quantity, 'held'
+    FROM taking JOIN taken ON taken.id = level
+    """
+)
 
 
 async def allocate(tx: Tx, order_id: UUID) -> None:
     """The order is placed: what it reserved is now promised for good."""
-    await _shift(tx, await _close(tx, order_id, ReservationState.ALLOCATED), reserved=-1, allocated=1)
+    await tx.run(_CLOSE, order_id=order_id, state=ReservationState.ALLOCATED)
 
 
 async def release(tx: Tx, order_id: UUID) -> None:
     """Gives back what a pending order reserved; a second call finds nothing left to give."""
-    await _shift(tx, await _close(tx, order_id, ReservationState.RELEASED), reserved=-1, allocated=0)
+    await tx.run(_CLOSE, order_id=order_id, state=ReservationState.RELEASED)
+
+
+# A hold that is released forgets its line, as a later attempt may write others. Levels are locked in id order.
+_CLOSE: Final = text(
+    """
+    WITH closed AS (
+        UPDATE stock_reservation
+        SET state = :state, order_line_id = CASE :state WHEN 'released' THEN NULL ELSE order_line_id END
+        WHERE order_id = :order_id AND state = 'held'
+        RETURNING stock_level_id, quantity
+    ), change AS (
+        SELECT stock_level_id AS id, sum(quantity) AS quantity FROM closed GROUP BY stock_level_id
+    ), locked AS (
+        SELECT stock_level.id FROM stock_level JOIN change USING (id) ORDER BY id FOR UPDATE OF stock_level
+    )
+    UPDATE stock_level AS level
+    SET reserved = level.reserved - change.quantity,
+        allocated = level.allocated + CASE :state WHEN 'allocated' THEN change.quantity ELSE 0 END
+    FROM change JOIN locked USING (id)
+    WHERE level.id = change.id
+    """
+)
 
 
 def plan(demands: Sequence[Demand], levels: Sequence[Level]) -> list[Taking]:
@@ -135,81 +166,40 @@ def _take(demand: Demand, levels: Sequence[Level]) -> Iterator[Taking]:
             yield Taking(demand.need.order_line_id, level.id, taken)
 
 
-async def _demands(tx: Tx, needs: Sequence[Need]) -> list[Demand]:
-    rows = await tx.records(
-        select(
-            Variant.id, VariantStockItem.stock_item_id, func.coalesce(VariantStockItem.quantity, 1).label("quantity")
-        )
-        .outerjoin(VariantStockItem, VariantStockItem.variant_id == Variant.id)
-        .where(Variant.id == any_(cast(Any, list({need.variant_id for need in needs}))), Variant.manage_stock)
+_RECIPES: Final = (
+    select(
+        Variant.id,
+        VariantStockItem.stock_item_id.label("item"),
+        func.coalesce(VariantStockItem.quantity, 1).label("per_unit"),
     )
-    recipe: dict[UUID, list[Any]] = defaultdict(list)
-    for row in rows:
-        recipe[row.id].append(row)
-    return [Demand(need, row.stock_item_id, row.quantity) for need in needs for row in recipe[need.variant_id]]
+    .outerjoin(VariantStockItem, VariantStockItem.variant_id == Variant.id)
+    .where(Variant.id == any_(bindparam("variants", type_=ARRAY(Uuid))), Variant.manage_stock)
+)
+
+
+async def _demands(tx: Tx, needs: Sequence[Need]) -> list[Demand]:
+    recipes: dict[UUID, list[Any]] = defaultdict(list)
+    for row in await tx.records(_RECIPES, variants=list({need.variant_id for need in needs})):
+        recipes[row["id"]].append(row)
+    return [Demand(need, row["item"], row["per_unit"]) for need in needs for row in recipes[need.variant_id]]
+
+
+_LOCKED: Final = (
+    select(StockLevel)
+    .where(StockLevel.stock_item_id == any_(bindparam("items", type_=ARRAY(Uuid))))
+    .order_by(StockLevel.id)
+    .with_for_update()
+    .cte("locked")
+)
+_FREE: Final = _LOCKED.c.on_hand + _LOCKED.c.backorder_limit - _LOCKED.c.reserved - _LOCKED.c.allocated
+_LOCK_LEVELS: Final = (
+    select(_LOCKED.c.id, _LOCKED.c.stock_item_id, func.greatest(_FREE, 0).label("free"))
+    .join(StockLocation, StockLocation.id == _LOCKED.c.location_id)
+    .order_by(StockLocation.priority, _LOCKED.c.id)
+)
 
 
 async def _lock_levels(tx: Tx, items: set[UUID]) -> list[Level]:
     """All candidates, locked in id order, best location first; shortage is never free to take."""
-    locked = (
-        select(StockLevel)
-        .where(StockLevel.stock_item_id == any_(cast(Any, list(items))))
-        .order_by(StockLevel.id)
-        .with_for_update()
-        .cte("locked")
-    )
-    free = locked.c.on_hand + locked.c.backorder_limit - locked.c.reserved - locked.c.allocated
-    rows = await tx.records(
-        select(locked.c.id, locked.c.stock_item_id, func.greatest(free, 0).label("free"))
-        .join(StockLocation, StockLocation.id == locked.c.location_id)
-        .order_by(StockLocation.priority, locked.c.id)
-    )
-    return [Level(row.id, row.stock_item_id, row.free) for row in rows]
-
-
-async def _close(tx: Tx, order_id: UUID, state: ReservationState) -> dict[UUID, int]:
-    """Moves the order's holds into `state` and returns their quantities by level."""
-    closed = await tx.records(
-        update(StockReservation)
-        .where(StockReservation.order_id == order_id, StockReservation.state == ReservationState.HELD)
-        .values(state=state, **({"order_line_id": None} if state == ReservationState.RELEASED else {}))
-        .returning(StockReservation.stock_level_id, StockReservation.quantity)
-    )
-    return _by_level([Taking(order_id, row.stock_level_id, row.quantity) for row in closed])
-
-
-def _by_level(takings: Sequence[Taking]) -> dict[UUID, int]:
-    quantities: dict[UUID, int] = defaultdict(int)
-    for taking in takings:
-        quantities[taking.level_id] += taking.quantity
-    return quantities
-
-
-async def _shift(tx: Tx, quantities: Mapping[UUID, int], *, reserved: int, allocated: int) -> None:
-    """Adds `reserved` and `allocated` times the quantity to each level, locking them in id order."""
-    if not quantities:
-        return
-    await tx.run(
-        _SHIFT.bindparams(
-            levels=list(quantities.keys()),
-            quantities=list(quantities.values()),
-            reserved=reserved,
-            allocated=allocated,
-        )
-    )
-
-
-_SHIFT = text(
-    """
-    WITH change AS (
-        SELECT * FROM unnest(CAST(:levels AS uuid[]), CAST(:quantities AS bigint[])) AS c (id, quantity)
-    ), locked AS (
-        SELECT stock_level.id FROM stock_level JOIN change USING (id) ORDER BY id FOR UPDATE OF stock_level
-    )
-    UPDATE stock_level AS level
-    SET reserved = level.reserved + CAST(:reserved AS int) * change.quantity,
-        allocated = level.allocated + CAST(:allocated AS int) * change.quantity
-    FROM change JOIN locked USING (id)
-    WHERE level.id = change.id
-    """
-)
+    rows = await tx.records(_LOCK_LEVELS, items=list(items))
+    return [Level(row["id"], row["stock_item_id"], row["free"]) for row in rows]

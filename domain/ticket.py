@@ -155,9 +155,8 @@ async def reconcile(tx: Tx, order_id: UUID) -> None:
     await tx.insert(Ticket, tickets)
     await tx.insert(TicketEvent, (_opening_row(ticket) for ticket in tickets))
     await _refresh_work_status(tx, order_id)
-    for ticket in tickets:
-        await announce(tx, TicketChanged(ticket["id"], order_id, 1))
-    await announce(tx, TicketsOpened(order_id, len(tickets)))
+    changed = (TicketChanged(ticket["id"], order_id, 1) for ticket in tickets)
+    await announce(tx, *changed, TicketsOpened(order_id, len(tickets)))
 
 
 async def withdraw(tx: Tx, order_id: UUID) -> None:

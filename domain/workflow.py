@@ -6,7 +6,6 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import any_, select
-from sqlalchemy.dialects.postgresql import distinct_on
 
 from db import Workflow, WorkflowState, WorkflowTransition
 from db.connection import Read, Tx, new_id
@@ -101,17 +100,6 @@ def _transitions(workflow_id: UUID, spec: WorkflowSpec) -> list[dict[str, object
         if s.kind in {StateKind.OPEN, StateKind.WAITING_CUSTOMER}
         for to in (*s.next, *cancelled)
     ]
-
-
-async def newest(read: Read, codes: Sequence[str]) -> dict[str, UUID]:
-    """The version of each workflow that new orders get, by code."""
-    rows = await read.records(
-        select(Workflow.code, Workflow.id)
-        .where(Workflow.code == any_(list(codes)))  # pyright: ignore[reportArgumentType]
-        .ext(distinct_on(Workflow.code))
-        .order_by(Workflow.code, Workflow.version.desc())
-    )
-    return {row.code: row.id for row in rows}
 
 
 async def initial_states(read: Read, workflows: Sequence[UUID]) -> dict[tuple[UUID, InitialFor], str]:

@@ -59,6 +59,10 @@ class Loaded:
             await _landed({flights[key] for key in missing})
         return [values[key] for key in wanted]
 
+    def prime(self, batch: Batch, key: Hashable, value: Any) -> None:
+        """A value that was read already need not be loaded."""
+        self._values[batch][key] = value
+
     def _boarding(self, batch: Batch, keys: list[Any]) -> _Flight:
         """The call that has not begun yet, with these keys on it."""
         flight = self._boardings.get(batch)
@@ -79,10 +83,13 @@ class Loaded:
             del self._boardings[batch]
         keys = list(passengers)
         try:
-            values.update(dict(zip(keys, await batch.load(self._context, keys), strict=True)))
+            values.update(dict(zip(keys, await self._call(batch, keys), strict=True)))
         finally:
             for key in keys:
                 flights.pop(key, None)
+
+    async def _call(self, batch: Batch, keys: list[Any]) -> Sequence[Any]:
+        return await batch.load(self._context, keys)
 
     def abandon(self) -> None:
         """Ends the calls that nobody waits for any more, because the operation was cancelled."""

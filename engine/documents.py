@@ -1,16 +1,19 @@
 """Documents that were seen before: parsed, found valid, and planned once."""
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any, Final
 
 from graphql import ArgumentNode, DirectiveNode, DocumentNode, VariableNode, Visitor, visit
 from strawberry.extensions import SchemaExtension
 
 from engine.plan import Selection
+from engine.recent import Recent
 
 MOST: Final = 1_000
+MOST_CHARACTERS: Final = 500_000
+"""Of all texts together: parsed, a document takes some hundred times the memory of its text."""
 MOST_PLANS: Final = 32
 """Of one document: so many switches could be written into it that their combinations never end."""
 
@@ -19,6 +22,7 @@ MOST_PLANS: Final = 32
 class Document:
     """`switches` are the variables that `@skip` and `@include` go by: each set of their values has its plans."""
 
+    text: str
     parsed: DocumentNode
     switches: tuple[str, ...]
     plans: dict[Any, Selection | str] = field(default_factory=dict[Any, "Selection | str"])
@@ -31,23 +35,28 @@ class Document:
 
 
 class Documents:
-    """The last `most` valid documents by their text. What is not valid is not kept: anybody can write that."""
+    """The last valid documents by the SHA-256 of their text. What is not valid is not kept: anybody can write that."""
 
-    def __init__(self, most: int = MOST) -> None:
-        self._most = most
-        self._known: OrderedDict[str, Document] = OrderedDict()
+    def __init__(self, most: int = MOST, most_characters: int = MOST_CHARACTERS) -> None:
+        self._known: Recent[Document] = Recent(most, most_characters)
 
     def find(self, text: str) -> Document | None:
-        document = self._known.get(text)
-        if document is not None:
-            self._known.move_to_end(text)
-        return document
+        return self._known.get(hash_of(text))
+
+    def text_of(self, text_hash: str) -> str | None:
+        """The text that has this SHA-256, in lower-case hexadecimal digits."""
+        document = self._known.get(text_hash)
+        return None if document is None else document.text
 
     def keep(self, text: str, parsed: DocumentNode) -> Document:
-        document = self._known[text] = Document(parsed, switches_of(parsed))
-        if len(self._known) > self._most:
-            self._known.popitem(last=False)
+        document = Document(text, parsed, switches_of(parsed))
+        self._known.put(hash_of(text), document, len(text))
         return document
+
+
+def hash_of(text: str) -> str:
+    """The SHA-256 of a document, as clients write it: of its exact text in UTF-8, in lower-case hexadecimal digits."""
+    return sha256(text.encode()).hexdigest()
 
 
 def switches_of(parsed: DocumentNode) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable, Sequence
 from inspect import isawaitable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from graphql import (
     ExecutionResult,
@@ -15,10 +15,14 @@ from graphql.execution.values import get_argument_values
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.types.arguments import convert_arguments
 
-from engine.plan import HandOver, PlannedField, Planner, Selection
+from engine.leaves import HandOver
+from engine.plan import PlannedField, Planner, Selection
 from engine.run import Runner
+from engine.source import Related
 
-READING = (OperationType.QUERY,)
+READING: Final = (OperationType.QUERY,)
+PLAIN: Final = (str, int, type(None))
+"""Arguments that nobody can change."""
 
 
 class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -116,20 +120,28 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
             )
             return cast(Any, collected.grouped_field_set)
 
-        return Planner(collect, self.schema.get_possible_types)
+        default = cast(Any, self.schema)._strawberry_schema.config.default_resolver
+        return Planner(collect, self.schema.get_possible_types, default)
 
     def _runner(self) -> Runner:
-        strawberry = cast(Any, self.schema)._strawberry_schema
-        return Runner(self.context_value, self._arguments, strawberry.config.default_resolver)
+        return Runner(self.context_value, self._arguments)
 
     def _arguments(self, field: PlannedField) -> dict[str, Any]:
+        """Coerced, and prepared as the source wants them. Those without variables are the same each time."""
         if not field.definition.args:
             return {}
+        if field.constant:
+            return field.constant[0]
         strawberry = cast(Any, self.schema)._strawberry_schema
         given = get_argument_values(field.definition, field.node, self.variable_values, None, self.hide_suggestions)
-        return convert_arguments(
+        arguments = convert_arguments(
             given,
             field.definition.extensions["strawberry-definition"].arguments,
             strawberry.schema_converter.scalar_registry,
             strawberry.config,
         )
+        if isinstance(field.source, Related) and field.source.prepare is not None:
+            arguments = field.source.prepare(arguments)
+        if field.constant is not None and all(isinstance(value, PLAIN) for value in arguments.values()):
+            field.constant.append(arguments)
+        return arguments

@@ -4,42 +4,29 @@ A plan is made for one set of collected fields, which depends on the document an
 `@include`. Collecting is graphql-core's own, so merged fields, fragments and directives mean what they mean there.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
 from typing import Any, Final, cast
 
 from graphql import (
     FieldNode,
-    GraphQLBoolean,
-    GraphQLEnumType,
     GraphQLField,
-    GraphQLID,
-    GraphQLInt,
     GraphQLInterfaceType,
-    GraphQLLeafType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLString,
     GraphQLUnionType,
-    Undefined,
+    VariableNode,
+    Visitor,
+    visit,
 )
-from graphql.pyutils import UndefinedType
 
+from engine.leaves import HandOver, Read, Values, Write, column_reader, writer
 from engine.source import SOURCE, Column, Computed, Source, is_shared
 
 TYPENAME: Final = "__typename"
-Values = list[Any]
-ODD: Final = (Exception, Awaitable, UndefinedType)
-"""What graphql-core does not take for a value: it raises it, waits for it, or makes it null."""
-NATURAL: Final[dict[Any, type]] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
-"""Values of these types are written as they are."""
-INT_RANGE: Final = range(-(2**31), 2**31)
-
-
-class HandOver(Exception):
-    """The plan does not know how to go on; graphql-core does. The message says why."""
+Objects = list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -54,11 +41,17 @@ class PlannedField:
     type: Any
     selections: "dict[str, Selection]"
     """What is selected of the objects it leads to, by the name of their type; empty for leaves."""
+    read: Read | None
+    """How a column or what is computed is read off the parents."""
+    write: Write | None
+    """Makes leaves what the answer shows; none for objects."""
+    constant: list[dict[str, Any]] | None
+    """Its coerced arguments, once they are known, if no variable stands in them."""
 
     @property
     def is_own_leaf(self) -> bool:
         """Its value stands in the parent, and nothing has to be waited for."""
-        return isinstance(self.source, Column | Computed) and not self.selections
+        return self.read is not None and self.write is not None
 
 
 @dataclass(frozen=True)
@@ -66,10 +59,14 @@ class Selection:
     """What is selected of objects of one type."""
 
     type_name: str
-    names: tuple[str, ...]
     fields: tuple[PlannedField, ...]
     shared: bool
     """Everything in it, down to the leaves, is the same for everybody in the same context."""
+    own: tuple[tuple[int, Read, Write], ...]
+    """The leaves that are read off the parents, with their places among the fields."""
+    others: tuple[tuple[int, PlannedField], ...]
+    assemble: Callable[[Sequence[Values]], Objects]
+    """Makes the objects of the columns of their fields."""
 
 
 Collect = Callable[[GraphQLObjectType, list[Any]], dict[str, list[Any]]]
@@ -82,6 +79,8 @@ class Planner:
 
     collect: Collect
     possible_types: Callable[[Any], Sequence[GraphQLObjectType]]
+    default: Callable[[Any, str], Any]
+    """Reads a plain field of an odd parent."""
     made: dict[Any, Selection] = field(default_factory=dict[Any, Selection])
     """By type and nodes. What an abstract field selects is the same for many of its types, and a fragment for many
     fields: planned anew each time, a short document could make a plan without end."""
@@ -89,23 +88,36 @@ class Planner:
     def selection(self, type_: GraphQLObjectType, grouped: dict[str, list[Any]]) -> Selection:
         fields = tuple(self._field(type_, name, details) for name, details in grouped.items())
         shared = all(is_shared(f.source) and all(below.shared for below in f.selections.values()) for f in fields)
-        return Selection(type_.name, tuple(grouped), fields, shared)
+        own = tuple((at, f.read, f.write) for at, f in enumerate(fields) if f.read and f.write)
+        others = tuple((at, f) for at, f in enumerate(fields) if not f.is_own_leaf)
+        return Selection(type_.name, fields, shared, own, others, assembler(tuple(grouped)))
 
     def _field(self, parent: GraphQLObjectType, name: str, details: list[Any]) -> PlannedField:
         node = cast(FieldNode, details[0].node)
         if node.name.value == TYPENAME:
-            typename = GraphQLNonNull(GraphQLString)
-            return PlannedField(name, GraphQLField(typename), node, Computed(lambda _: parent.name), typename, {})
-        definition = parent.fields.get(node.name.value)
-        if definition is None:
-            raise HandOver(f"{node.name.value} is introspection")
-        source = source_of(definition)
-        if source is None:
-            raise HandOver(f"{parent.name}.{node.name.value} has a resolver of its own")
-        type_: Any = definition.type  # pyright: ignore[reportUnknownMemberType]
-        return PlannedField(name, definition, node, source, type_, self._below(type_, details))
+            definition, source = GraphQLField(GraphQLNonNull(GraphQLString)), Computed(lambda _: parent.name)
+        else:
+            definition = parent.fields.get(node.name.value)
+            if definition is None:
+                raise HandOver(f"{node.name.value} is introspection")
+            source = source_of(definition)
+            if source is None:
+                raise HandOver(f"{parent.name}.{node.name.value} has a resolver of its own")
+        type_ = cast(Any, definition).type
+        below = self._below(type_, details)
+        write = None if below else writer(type_)
+        constant: list[dict[str, Any]] | None = None if _has_variables(node) else []
+        return PlannedField(name, definition, node, source, type_, below, self._reader(source), write, constant)
 
-    def _below(self, type_: Any, details: list[Any]) -> dict[str, Selection]:
+    def _reader(self, source: Source) -> Read | None:
+        if isinstance(source, Column):
+            return column_reader(source.name, self.default)
+        if isinstance(source, Computed):
+            compute = source.compute
+            return lambda parents: list(map(compute, parents))
+        return None
+
+    def _below(self, type_: Any, details: list[Any]) -> "dict[str, Selection]":
         while isinstance(type_, GraphQLNonNull | GraphQLList):
             type_ = cast(Any, type_.of_type)  # pyright: ignore[reportUnknownMemberType]
         if isinstance(type_, GraphQLObjectType):
@@ -135,56 +147,27 @@ def source_of(definition: GraphQLField) -> Source | None:
     return cast("Source | None", source)
 
 
-def column_reader(name: str, default: Callable[[Any, str], Any]) -> Callable[[Sequence[Any]], Values]:
-    """Reads one column of many rows; `default` reads what is neither a row nor a complete mapping."""
-    get = itemgetter(name)
+def _has_variables(node: FieldNode) -> bool:
+    found: list[VariableNode] = []
 
-    def read(parents: Sequence[Any]) -> Values:
-        try:
-            return list(map(get, parents))
-        except (TypeError, LookupError):
-            return [default(parent, name) for parent in parents]
+    class Variables(Visitor):
+        def enter_variable(self, variable: VariableNode, *_: Any) -> None:
+            found.append(variable)
 
-    return read
-
-
-def leaf_writer(type_: GraphQLLeafType) -> Callable[[Values], Values]:
-    """Makes values what the answer shows; nulls stay."""
-    write = type_.coerce_output_value
-    natural = {NATURAL.get(type_), type(None)}
-    known: dict[Any, Any] = {}
-
-    def checked(value: Any) -> Any:
-        written = write(value)
-        if written is None or written is Undefined:
-            raise HandOver(f"{value!r} is no {type_.name}")
-        return written
-
-    def enumerated(value: Any) -> Any:
-        written = known.get(value)
-        if written is None:
-            written = known[value] = checked(value)
-        return written
-
-    one = enumerated if isinstance(type_, GraphQLEnumType) else checked
-
-    def written(values: Values) -> Values:
-        kinds = refuse_odd(values)
-        if kinds <= natural or (kinds == {int} and type_ is GraphQLInt and _in_range(values)):
-            return values
-        return [None if value is None else one(value) for value in values]
-
-    return written
+    for argument in node.arguments or ():
+        visit(argument, Variables())
+    return bool(found)
 
 
-def _in_range(numbers: Values) -> bool:
-    return min(numbers) in INT_RANGE and max(numbers) in INT_RANGE
+def assembler(names: tuple[str, ...]) -> Callable[[Sequence[Values]], Objects]:
+    """A function that makes objects with these names of the columns of their values.
 
-
-def refuse_odd(values: Values) -> set[type]:
-    """The types of values that are values."""
-    kinds = set(map(type, values))
-    for kind in kinds:
-        if issubclass(kind, ODD):
-            raise HandOver(f"a {kind.__name__} instead of a value")
-    return kinds
+    It is compiled from text, because a dict that is written down is made three times as fast as one of names and
+    values. Names are GraphQL names here, so nothing but letters, digits and underscores gets into that text.
+    """
+    if not all(name.isidentifier() and name.isascii() for name in names):
+        raise HandOver("a name that is none")
+    values = [f"v{at}" for at in range(len(names))]
+    shown = ", ".join(f"'{name}': {value}" for name, value in zip(names, values, strict=True))
+    text = f"lambda columns: [{{{shown}}} for [{', '.join(values)}] in zip(*columns, strict=True)]"
+    return eval(text, {"zip": zip})  # noqa: S307 - of names alone

@@ -4,7 +4,7 @@ A field carries one of these in its Strawberry metadata under `SOURCE`. A field 
 engine's business: a query that selects it is handed over to graphql-core as a whole.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,10 +30,12 @@ class Computed:
 
 @dataclass(frozen=True)
 class Related:
-    """A batch: `key(parent, arguments)` says what to load, null for nothing; `then` makes the value of what came."""
+    """A batch: `keys(parents, arguments)` says what to load for each, null for nothing; `then` makes the value of what
+    came.
+    """
 
     batch: Batch
-    key: Callable[[Any, Arguments], Any]
+    keys: Callable[[Sequence[Any], Arguments], list[Any]]
     then: Callable[[Any], Any] | None = None
     prepare: Callable[[Arguments], Arguments] | None = None
     """What is done to the arguments once, before the keys are made."""

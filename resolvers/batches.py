@@ -1,7 +1,8 @@
 """How relations are loaded: one statement for all parents of a level, declared in one line each."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -42,6 +43,26 @@ def many(statement: Rows, key: Any) -> Batch:
         return grouped(await ctx.read.records(wanted, keys=keys), key.key, keys)
 
     return Batch(f"many by {key}", load)
+
+
+def shared(batch: Batch, *kinds: str, product: Callable[[Any], UUID] | None = None) -> Batch:
+    """The same, of values that are the same for everybody in the same context: answers made of them may be kept.
+
+    So it says what is read: `kinds` of db/changes.py, and the `product` of a key. What is loaded by a variant names
+    none, as whatever gave the variant has named its product.
+    """
+
+    async def load(ctx: Ctx, keys: list[Any]) -> Sequence[Any]:
+        ctx.reads.update(kinds)
+        if product is not None:
+            ctx.reads.update(map(product, keys))
+        return await batch.load(ctx, keys)
+
+    return replace(batch, load=load, shared=True)
+
+
+def itself(key: Any) -> Any:
+    return key
 
 
 def grouped(rows: Sequence[Any], column: str, keys: Sequence[Any]) -> list[list[Any]]:

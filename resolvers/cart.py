@@ -4,16 +4,18 @@ from collections.abc import Callable
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import any_, select
+from sqlalchemy import select
 
-from db import Cart, CartLine, Order, RegionCountry
+from db import Cart, CartLine, Order
 from db.cart import CartStatus
 from db.order import OrderStatus
 from domain import address
 from domain import cart as carts
+from domain import cart_line as cart_lines
 from domain.address import Address
 from domain.assessment import Assessment, assess
-from domain.cart import AddLine, CartKey, ChangeLine
+from domain.cart import CartKey
+from domain.cart_line import AddLine, ChangeLine
 from domain.checkout import CompleteCart
 from domain.money import Money, minor_units
 from domain.processes.complete_cart import complete_cart
@@ -21,6 +23,7 @@ from domain.refusal import gathered, under
 from engine.batch import Batch
 from resolvers import ids
 from resolvers.batches import one
+from resolvers.catalog import variant_by_id
 from resolvers.context import Ctx, order_token
 
 cart_by_id = one(select(Cart), Cart.id)
@@ -28,12 +31,20 @@ order_of_cart = one(select(Order).where(Order.status != OrderStatus.PENDING), Or
 
 
 async def _assess(ctx: Ctx, keys: list[Any]) -> list[Any]:
-    found = await ctx.read.all(select(Cart).where(Cart.id == any_(cast(Any, keys))))
-    assessed = dict(zip((cart.id for cart in found), await assess(ctx.read, found), strict=True))
-    return [assessed[key] for key in keys]
+    """What the lines show of their variants was read with them."""
+    assessments = await assess(ctx.read, await ctx.loaded.load_many(cart_by_id, keys))
+    for line in (line for assessment in assessments for line in assessment.lines):
+        ctx.loaded.prime(variant_by_id, line.row["variant_id"], line.variant)
+    return assessments
 
 
 assessment_of_cart = Batch("assessment of cart", _assess)
+
+
+def _shown(ctx: Ctx, cart: Cart) -> Cart:
+    """A cart as it was just read or written: what belongs to it is loaded for this row."""
+    ctx.loaded.prime(cart_by_id, cart.id, cart)
+    return cart
 
 
 def lines(assessment: Assessment) -> list[dict[str, Any]]:
@@ -41,7 +52,7 @@ def lines(assessment: Assessment) -> list[dict[str, Any]]:
     return [
         {
             **line.row,
-            "brief": None if assessment.cart.status == CartStatus.COMPLETED else line.row.brief,
+            "brief": None if assessment.cart.status == CartStatus.COMPLETED else line.row["brief"],
             "price": line.price,
             "total": line.total,
             "currency": assessment.totals.currency,
@@ -55,7 +66,7 @@ async def line(ctx: Ctx, line_id: UUID) -> dict[str, Any] | None:
     """A line of a cart that is the caller's."""
     found = await ctx.read.scalar(select(CartLine.cart_id).where(CartLine.id == line_id))
     cart_id = found or line_id  # no cart has it, and to look for one takes as long as for a foreign line
-    if await carts.find(ctx.read, CartKey(cart_id, ctx.cart_token, ctx.actor)) is None:
+    if await cart(ctx, CartKey(cart_id, ctx.cart_token, ctx.actor)) is None:
         return None
     listed = lines(await ctx.load(assessment_of_cart, cart_id))
     return next((found for found in listed if found["id"] == line_id), None)
@@ -67,7 +78,8 @@ def _key(ctx: Ctx, given: Any, *path: str) -> CartKey:
 
 
 async def cart(ctx: Ctx, by: CartKey) -> Cart | None:
-    return await carts.find(ctx.read, by)
+    found = await carts.find(ctx.read, by)
+    return _shown(ctx, found) if found is not None else None
 
 
 def key(ctx: Ctx, cart_id: str, token: str | None) -> CartKey:
@@ -79,11 +91,9 @@ async def create(ctx: Ctx, given: Any) -> dict[str, Any]:
     lines = _added(given.lines or [])
     region = await ctx.region()
     async with ctx.shop.tx() as tx:
-        cart_id, token = await carts.create(tx, region, ctx.actor, email)
-        if lines:
-            made = await carts.lock_open(tx, CartKey(cart_id, token, ctx.actor))
-            await carts.add_lines(tx, made, lines)
-    return {"cart": await ctx.load(cart_by_id, cart_id), "token": token}
+        empty, token = await carts.create(tx, region, ctx.actor, email)
+        made = await cart_lines.add_lines(tx, empty, lines)
+    return {"cart": _shown(ctx, made), "token": token}
 
 
 def _added(lines: list[Any]) -> list[AddLine]:
@@ -103,8 +113,8 @@ def _added(lines: list[Any]) -> list[AddLine]:
 async def add_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
     by, commands = _key(ctx, given, "cart_id"), _added(given.lines)
     async with ctx.shop.tx() as tx:
-        await carts.add_lines(tx, await carts.lock_open(tx, by), commands)
-    return {"cart": await ctx.load(cart_by_id, by.cart_id)}
+        changed = await cart_lines.add_lines(tx, await carts.lock_open(tx, by), commands)
+    return {"cart": _shown(ctx, changed)}
 
 
 async def update_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
@@ -119,8 +129,8 @@ async def update_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
     )
     by = _key(ctx, given, "cart_id")
     async with ctx.shop.tx() as tx:
-        await carts.change_lines(tx, await carts.lock_open(tx, by), commands)
-    return {"cart": await ctx.load(cart_by_id, by.cart_id)}
+        changed = await cart_lines.change_lines(tx, await carts.lock_open(tx, by), commands)
+    return {"cart": _shown(ctx, changed)}
 
 
 async def remove_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
@@ -132,15 +142,15 @@ async def remove_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
     )
     by = _key(ctx, given, "cart_id")
     async with ctx.shop.tx() as tx:
-        await carts.remove_lines(tx, await carts.lock_open(tx, by), lines)
-    return {"cart": await ctx.load(cart_by_id, by.cart_id)}
+        changed = await cart_lines.remove_lines(tx, await carts.lock_open(tx, by), lines)
+    return {"cart": _shown(ctx, changed)}
 
 
 async def set_customer(ctx: Ctx, given: Any) -> dict[str, Any]:
     by, email = _key(ctx, given, "cart_id"), address.normalised_email(given.email)
     async with ctx.shop.tx() as tx:
-        await carts.set_customer(tx, await carts.lock_open(tx, by), ctx.actor, email)
-    return {"cart": await ctx.load(cart_by_id, by.cart_id)}
+        changed = await carts.set_customer(tx, await carts.lock_open(tx, by), ctx.actor, email)
+    return {"cart": _shown(ctx, changed)}
 
 
 async def set_addresses(ctx: Ctx, given: Any) -> dict[str, Any]:
@@ -152,9 +162,8 @@ async def set_addresses(ctx: Ctx, given: Any) -> dict[str, Any]:
         parts.append((("billing_address",), lambda: _address(given.billing_address)))
     shipping, *billing = gathered(parts)
     async with ctx.shop.tx() as tx:
-        await carts.set_addresses(tx, await carts.lock_open(tx, by), shipping, *billing)
-    made = await ctx.load(cart_by_id, by.cart_id)
-    return {"cart": made, "warnings": await _outside(ctx, made, shipping)}
+        changed, inside = await carts.set_addresses(tx, await carts.lock_open(tx, by), shipping, *billing)
+    return {"cart": _shown(ctx, changed), "warnings": [] if inside else [_outside(shipping)]}
 
 
 def _address(given: Any) -> Address:
@@ -162,22 +171,15 @@ def _address(given: Any) -> Address:
     return Address(**{name: value for name, value in parts.items() if value is not None})
 
 
-async def _outside(ctx: Ctx, made: Cart, shipping: Address) -> list[dict[str, Any]]:
+def _outside(shipping: Address) -> dict[str, Any]:
     """Shipping outside of the cart's region is unusual, not forbidden."""
-    inside = select(RegionCountry.country).where(
-        RegionCountry.region_id == made.region_id, RegionCountry.country == shipping.country
-    )
-    if await ctx.read.first(inside):
-        return []
-    return [
-        {
-            "__typename": "OutsideRegion",
-            "code": "outside_region",
-            "message": f"{shipping.country} is not a country of the cart's region.",
-            "path": ["shippingAddress", "country"],
-            "country": shipping.country,
-        }
-    ]
+    return {
+        "__typename": "OutsideRegion",
+        "code": "outside_region",
+        "message": f"{shipping.country} is not a country of the cart's region.",
+        "path": ["shippingAddress", "country"],
+        "country": shipping.country,
+    }
 
 
 async def complete(ctx: Ctx, given: Any) -> dict[str, Any]:
@@ -185,6 +187,9 @@ async def complete(ctx: Ctx, given: Any) -> dict[str, Any]:
     with under("expected_total"):
         currency = given.expected_total.currency
         expected = Money(minor_units(given.expected_total.amount, currency), currency)
-    order_id = await complete_cart(ctx.shop, CompleteCart(by, expected, given.idempotency_key, given.payment_provider))
-    order = await ctx.read.one(select(Order).where(Order.id == order_id))
-    return {"order": order, "access_token": order_token(ctx, order), "cart": await ctx.load(cart_by_id, by.cart_id)}
+    placed = await complete_cart(ctx.shop, CompleteCart(by, expected, given.idempotency_key, given.payment_provider))
+    return {
+        "order": placed.order,
+        "access_token": order_token(ctx, placed.order),
+        "cart": _shown(ctx, placed.cart),
+    }

@@ -1,10 +1,12 @@
 """Products and what belongs to them."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from operator import itemgetter
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, func, select
+from sqlalchemy import Select, Uuid, any_, bindparam, func, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import (
@@ -22,44 +24,65 @@ from db import (
     VariantOptionValue,
     VariantStockItem,
 )
+from db.base import Base
 from db.catalog import ProductStatus
 from domain import price
 from domain.price import Wanted
 from engine.batch import Batch
 from resolvers import ids
-from resolvers.batches import connected, grouped, many, one
+from resolvers.batches import connected, grouped, itself, many, one, shared
 from resolvers.context import Ctx
-from resolvers.page import Page, PageArgs, Sort, page
+from resolvers.page import Listed, Page, PageArgs, Sort
 from resolvers.request_error import BadUserInput
 
-PUBLISHED = select(Product).where(Product.status == ProductStatus.PUBLISHED)
-LIVE_VARIANTS = select(Variant).where(Variant.archived_at.is_(None))
+
+def _shown(model: type[Base], *unseen: str) -> Select[Any]:
+    """Rows without the columns that nobody is shown: on long lists reading these took longer than all others."""
+    return cast("Select[Any]", select(*(column for column in model.__table__.c if column.key not in unseen)))
+
+
+VARIANTS = _shown(Variant, "combination", "metadata", "allow_backorder", "taxable", "weight_unit", "created_at")
+PUBLISHED = _shown(Product, "metadata", "updated_at").where(Product.status == ProductStatus.PUBLISHED)
+LIVE_VARIANTS = VARIANTS.where(Variant.archived_at.is_(None))
 BY_ID = Sort("product.id", (Product.id,))
 
-product_by_id = one(PUBLISHED, Product.id)
-variant_by_id = one(select(Variant), Variant.id)
-media_by_id = one(select(Media), Media.id)
+product_by_id = shared(one(PUBLISHED, Product.id), product=itself)
+variant_by_id = one(VARIANTS, Variant.id)
+media_by_id = shared(one(select(Media), Media.id))
 region_by_id = one(select(Region), Region.id)
-media_of_product = many(select(Media).order_by(Media.rank, Media.id), Media.product_id)
-variants_of_product = connected(LIVE_VARIANTS, Variant.product_id, Sort("variant.rank", (Variant.rank, Variant.id)))
-selected_options = many(
-    select(VariantOptionValue.variant_id, ProductOption.name, OptionValue.name.label("value"))
-    .join(ProductOption, ProductOption.id == VariantOptionValue.option_id)
-    .join(OptionValue, OptionValue.id == VariantOptionValue.value_id)
-    .order_by(ProductOption.rank),
-    VariantOptionValue.variant_id,
+media_of_product = shared(many(select(Media).order_by(Media.rank, Media.id), Media.product_id), product=itself)
+variants_of_product = shared(
+    connected(LIVE_VARIANTS, Variant.product_id, Sort("variant.rank", (Variant.rank, Variant.id))),
+    product=itemgetter(0),
 )
-categories_of_product = many(
-    select(ProductCategory.product_id, *Category.__table__.c)
-    .join(Category, Category.id == ProductCategory.category_id)
-    .order_by(Category.rank, Category.id),
-    ProductCategory.product_id,
+selected_options = shared(
+    many(
+        select(VariantOptionValue.variant_id, ProductOption.name, OptionValue.name.label("value"))
+        .join(ProductOption, ProductOption.id == VariantOptionValue.option_id)
+        .join(OptionValue, OptionValue.id == VariantOptionValue.value_id)
+        .order_by(ProductOption.rank),
+        VariantOptionValue.variant_id,
+    ),
 )
-collections_of_product = many(
-    select(ProductCollection.product_id, *Collection.__table__.c)
-    .join(Collection, Collection.id == ProductCollection.collection_id)
-    .order_by(Collection.title, Collection.id),
-    ProductCollection.product_id,
+categories_of_product = shared(
+    many(
+        select(ProductCategory.product_id, *Category.__table__.c)
+        .join(Category, Category.id == ProductCategory.category_id)
+        .order_by(Category.rank, Category.id),
+        ProductCategory.product_id,
+    ),
+    "category",
+    product=itself,
+)
+collections_of_product = shared(
+    many(
+        select(ProductCollection.product_id, *Collection.__table__.c)
+        .join(Collection, Collection.id == ProductCollection.collection_id)
+        .order_by(Collection.title, Collection.id),
+        ProductCollection.product_id,
+    ),
+    "collection",
+    product=itself,
 )
 
 
@@ -77,8 +100,10 @@ def _with_values(rows: list[Any]) -> list[dict[str, Any]]:
     """Options with their values, by one statement: neither is shown without the other."""
     options: dict[UUID, dict[str, Any]] = {}
     for row in rows:
-        option = options.setdefault(row.id, {**row, "values": []})
-        option["values"].append({"id": row.value_id, "name": row.value_name})
+        option = options.get(row["id"])
+        if option is None:
+            option = options[row["id"]] = {**row, "values": []}
+        option["values"].append({"id": row["value_id"], "name": row["value_name"]})
     return list(options.values())
 
 
@@ -96,38 +121,39 @@ async def _option(ctx: Ctx, options: list[UUID]) -> list[Any]:
     return [by_id.get(option) for option in options]
 
 
-options_of_product = Batch("options of product", _options)
+options_of_product = shared(Batch("options of product", _options), product=itself)
 option_by_id = Batch("option by id", _option)
 
 
+published = Listed(PUBLISHED, BY_ID)
+BY_HANDLE = PUBLISHED.where(Product.handle == bindparam("handle"))
+REGIONS = select(Region).order_by(Region.is_default.desc(), Region.name)
+
+
 async def products(ctx: Ctx, args: PageArgs) -> Page:
-    return await page(ctx, PUBLISHED, BY_ID, args)
+    ctx.reads.add("products")
+    return await published.page(ctx, args)
 
 
 async def product(ctx: Ctx, by: Any) -> Product | None:
     """By handle or by id; drafts are nowhere to be seen."""
     if by.handle is not None:
-        return await ctx.read.first(PUBLISHED.where(Product.handle == by.handle))
-    return await ctx.read.first(PUBLISHED.where(Product.id == ids.decode("Product", by.id, "by", "id")))
+        row = await ctx.read.first(BY_HANDLE, handle=by.handle)
+        ctx.reads.add("products" if row is None else row.id)
+        return row
+    return await ctx.load(product_by_id, ids.decode("Product", by.id, "by", "id"))
 
 
 async def regions(ctx: Ctx) -> list[Region]:
-    return await ctx.read.all(select(Region).order_by(Region.is_default.desc(), Region.name))
+    ctx.reads.add("region")
+    return await ctx.read.all(REGIONS)
 
 
 async def _prices(ctx: Ctx, keys: list[tuple[UUID, int, UUID | None]]) -> list[Any]:
     """Keys are (variant, quantity, region); region null: that of the operation."""
-    own = await ctx.region() if any(region is None for _, _, region in keys) else None
-    others = {region for _, _, region in keys if region is not None}
-    found = await ctx.read.all(select(Region).where(Region.id == any_(cast(Any, list(others))))) if others else []
-    regions = {region.id: region for region in [*found, *([own] if own else [])]}
-    chosen = [regions[region or cast(Region, own).id] for _, _, region in keys]
-    wanted = [Wanted(k[0], k[1], region.currency, region.id) for k, region in zip(keys, chosen, strict=True)]
-    prices = await price.best(ctx.read, wanted)
-    return [
-        {"price": prices[w], "tax_included": region.tax_inclusive} if w in prices else None
-        for w, region in zip(wanted, chosen, strict=True)
-    ]
+    elsewhere = all(region is not None for _, _, region in keys)
+    own = None if elsewhere else (await ctx.region()).id
+    return await price.best(ctx.read, [Wanted(v, quantity, region or cast(UUID, own)) for v, quantity, region in keys])
 
 
 def _in_region(batch: Batch) -> Batch:
@@ -148,7 +174,7 @@ def _put_in(region: UUID | None, row: Any) -> Any:
 
 
 variant_in_region = _in_region(variant_by_id)
-product_in_region = _in_region(product_by_id)
+product_in_region = shared(_in_region(product_by_id), product=itemgetter(0))
 
 
 async def _variants(ctx: Ctx, keys: list[tuple[UUID, PageArgs, UUID | None]]) -> list[Page]:
@@ -160,14 +186,14 @@ async def _variants(ctx: Ctx, keys: list[tuple[UUID, PageArgs, UUID | None]]) ->
     ]
 
 
-variants_in_region = Batch("variants in region", _variants)
-price_of_variant = Batch("price of variant", _prices)
+variants_in_region = shared(Batch("variants in region", _variants), product=itemgetter(0))
+price_of_variant = shared(Batch("price of variant", _prices), "region")
 
 
-def price_key(variant: Any, quantity: int) -> tuple[UUID, int, UUID | None]:
+def price_keys(variants: Sequence[Any], quantity: int) -> list[tuple[UUID, int, UUID | None]]:
     if not 1 <= quantity <= 1_000_000:
         raise BadUserInput("A quantity is 1 to 1,000,000.", "quantity")
-    return variant["id"], quantity, variant.get("context_region_id")
+    return [(variant["id"], quantity, variant.get("context_region_id")) for variant in variants]
 
 
 class Unlimited:
@@ -198,8 +224,8 @@ async def _available(ctx: Ctx, variants: list[UUID]) -> dict[UUID, int]:
     if not variants:
         return {}
     rows = await ctx.read.records(AVAILABLE, variants=variants)
-    units = {row.variant_id: int(row.units) for row in rows}
+    units = {row["variant_id"]: int(row["units"]) for row in rows}
     return {variant: units.get(variant, 0) for variant in variants}
 
 
-available_of_variant = Batch("available of variant", _availability)
+available_of_variant = shared(Batch("available of variant", _availability))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from db import Order, Region, RegionCountry
 from db.connection import Read
@@ -19,7 +19,10 @@ from engine.batch import Batch, Loaded
 from engine.plan import Selection
 from resolvers import ids
 from resolvers.request_error import BadUserInput, Forbidden, Unauthenticated
+from resolvers.trace import Trace, TracedLoaded
 
+QUERY = "Query"
+"""The type of the root of queries; of other operations only payloads and items are planned."""
 PUBLIC = "public"
 """Anybody may ask; whose rows they get is decided in the query itself."""
 
@@ -75,11 +78,17 @@ class Ctx:
     access_token: str | None = None
     document: Any = None
     """What the engine knows of the document that is being run."""
+    trace: Trace | None = None
+    """For developers who asked what ran where; the shop is then the one that the trace made."""
+    reads: set[Any] = field(default_factory=set[Any])
+    """What was read of the catalogue: ids of products, and the names of kinds (see db/changes.py)."""
+    shared: bool = False
+    """All of the answer is the same for everybody who asks the same in the same context."""
     _region: "asyncio.Future[Region] | None" = None
     loaded: Loaded = field(init=False)
 
     def __post_init__(self) -> None:
-        self.loaded = Loaded(self)
+        self.loaded = Loaded(self) if self.trace is None else TracedLoaded(self, self.trace)
 
     @property
     def read(self) -> Read:
@@ -88,11 +97,21 @@ class Ctx:
     async def load(self, batch: Batch, key: Hashable) -> Any:
         return await self.loaded.load(batch, key)
 
+    def executing(self) -> None:
+        """The operation, or the next item of its stream, is known and is executed from now on."""
+        if self.trace is not None:
+            self.trace.executing()
+
     def planned(self, selection: Selection) -> None:
-        """The engine ran this selection by its plan."""
+        """The engine ran this selection by its plan. Only what says what it read may be shared."""
+        self.shared = selection.shared and selection.type_name == QUERY and bool(self.reads) and self.trace is None
+        if self.trace is not None:
+            self.trace.planned(selection)
 
     def handed_over(self, error: Exception) -> None:
-        """The engine leaves this operation to graphql-core, because of the error."""
+        """The engine leaves this selection to graphql-core, because of the error."""
+        if self.trace is not None:
+            self.trace.handed_over(error, self.request_id)
 
     def require(self, needs: str) -> None:
         """Lets through who has the permission; `PUBLIC` is everybody."""
@@ -109,6 +128,7 @@ class Ctx:
 
     async def region(self) -> Region:
         """The region of this operation, found once however many fields ask."""
+        self.reads.add("region")
         if self._region is None:
             self._region = asyncio.ensure_future(find_region(self.read, self.choice))
         return await self._region
@@ -124,22 +144,32 @@ async def find_region(read: Read, choice: ContextChoice) -> Region:
     """By id, else by country, else the default one."""
     if choice.channel is not None:
         raise BadUserInput("This shop has no sales channels.", "channel")
-    statement = select(Region)
+    given: dict[str, Any] = {}
     if choice.region is not None:
         try:
-            statement = statement.where(Region.id == ids.decode("Region", choice.region))
+            given["region"] = ids.decode("Region", choice.region)
         except Refusal as refusal:
             raise BadUserInput(refusal.message, "region") from None
     if choice.country is not None:
-        of_country = select(RegionCountry.region_id).where(RegionCountry.country == choice.country)
-        statement = statement.where(Region.id == of_country.scalar_subquery())
-    if choice.region is None and choice.country is None:
-        statement = statement.order_by(Region.is_default.desc(), Region.id).limit(1)
-    region = await read.first(statement)
+        given["country"] = choice.country
+    region = await read.first(_REGIONS["region" in given, "country" in given], **given)
     if region is None:
         argument = "region" if choice.region is not None else "country"
         raise BadUserInput("There is no such region in this shop.", argument)
     return region
+
+
+_BY_ID = Region.id == bindparam("region")
+_BY_COUNTRY = Region.id == (
+    select(RegionCountry.region_id).where(RegionCountry.country == bindparam("country")).scalar_subquery()
+)
+_REGIONS = {
+    (False, False): select(Region).order_by(Region.is_default.desc(), Region.id).limit(1),
+    (True, False): select(Region).where(_BY_ID),
+    (False, True): select(Region).where(_BY_COUNTRY),
+    (True, True): select(Region).where(_BY_ID, _BY_COUNTRY),
+}
+"""By whether a region and whether a country was chosen."""
 
 
 def order_token(ctx: Ctx, order: Order) -> str:

@@ -144,15 +144,27 @@ def page_of(rows: Sequence[Any], sort: Sort, args: PageArgs, count: Callable[[],
     )
 
 
-async def page(ctx: Ctx, statement: Select[Any], sort: Sort, args: PageArgs) -> Page:
-    """A page of a whole list; it is counted only when someone asks, and never beyond the cap."""
-    rows = await ctx.read.records(paged(statement, sort, args), **parameters(sort, args))
+class Listed:
+    """A whole list in its order. Its statements are built once, for each shape of arguments."""
 
-    async def count() -> int:
+    def __init__(self, statement: Select[Any], sort: Sort) -> None:
+        self._statement, self._sort = statement, sort
+        self._pages: dict[Any, Select[Any]] = {}
         capped = statement.with_only_columns(sort.columns[-1]).limit(COUNT_CAP + 1).subquery()
-        return await ctx.read.one_scalar(select(func.count()).select_from(capped))
+        self._count = select(func.count().label("count")).select_from(capped)
 
-    return page_of(rows, sort, args, once(count))
+    async def page(self, ctx: Ctx, args: PageArgs, **given: Any) -> Page:
+        """A page; it is counted only when someone asks, and never beyond the cap. `given` is what is left open."""
+        statement = self._pages.get(shape(args))
+        if statement is None:
+            statement = self._pages[shape(args)] = paged(self._statement, self._sort, args)
+        rows = await ctx.read.records(statement, **parameters(self._sort, args), **given)
+
+        async def count() -> int:
+            (row,) = await ctx.read.records(self._count, **given)
+            return row["count"]
+
+        return page_of(rows, self._sort, args, once(count))
 
 
 def once(ask: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[int]]:

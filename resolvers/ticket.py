@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import any_, select
+from sqlalchemy import any_, bindparam, select
 
 from db import Ticket, TicketEvent, WorkflowState, WorkflowTransition
 from db.ticket import Visibility
@@ -20,7 +20,7 @@ from engine.batch import Batch
 from resolvers import ids
 from resolvers.batches import grouped, many, one
 from resolvers.context import Ctx
-from resolvers.page import Page, PageArgs, Sort, page
+from resolvers.page import Listed, Page, PageArgs, Sort
 from resolvers.request_error import BadUserInput, Unauthenticated
 
 BY_ID = Sort("ticket.id", (Ticket.id,))
@@ -29,6 +29,8 @@ CHECK_EVERY = 5.0
 AT_ONCE = 100
 """How many events a stream holds in memory: it reads the next ones when its client has taken these."""
 
+all_tickets = Listed(select(Ticket), BY_ID)
+tickets_in = Listed(select(Ticket).where(Ticket.state == bindparam("state")), BY_ID)
 ticket_by_id = one(select(Ticket), Ticket.id)
 all_tickets_of_order = many(select(Ticket).order_by(Ticket.id), Ticket.order_id)
 
@@ -105,10 +107,7 @@ async def ticket(ctx: Ctx, ticket_id: str, access_token: str | None) -> Ticket |
 
 
 async def tickets(ctx: Ctx, args: PageArgs, state: str | None) -> Page:
-    statement = select(Ticket)
-    if state is not None:
-        statement = statement.where(Ticket.state == state)
-    return await page(ctx, statement, BY_ID, args)
+    return await all_tickets.page(ctx, args) if state is None else await tickets_in.page(ctx, args, state=state)
 
 
 async def move(ctx: Ctx, given: Any) -> dict[str, Any]:

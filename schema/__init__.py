@@ -1,6 +1,6 @@
 """What clients see: the types as views of rows, the roots, the descriptions. No logic."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from contextlib import aclosing
 from typing import Any, cast
 
@@ -35,17 +35,26 @@ class Schema(strawberry.Schema):
         del sync
         return [KnownDocuments(self.documents), OneOperation(), ContextDirective()]
 
-    async def execute(self, *args: Any, **kwargs: Any) -> ExecutionResult:
+    async def execute(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any = None,
+        *args: Any,
+        allowed_operation_types: Iterable[OperationType] | None = None,
+        **kwargs: Any,
+    ) -> ExecutionResult:
         """Queries and mutations; subscriptions are streams and have a way of their own."""
-        allowed = set(kwargs.pop("allowed_operation_types", None) or OperationType)
+        kwargs["allowed_operation_types"] = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
         try:
-            return await super().execute(
-                *args, allowed_operation_types=allowed - {OperationType.SUBSCRIPTION}, **kwargs
-            )
+            return await super().execute(query, variable_values, context_value, *args, **kwargs)
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.SUBSCRIPTION:
                 raise NeedsStream(error.operation_type) from None
             raise
+        finally:
+            # graphql-core's executor is part of a cycle, which would keep all rows until the garbage is collected.
+            context_value.loaded.clear()
 
     async def stream(self, *args: Any, **kwargs: Any) -> Any:
         """Ends after an item that could not be told, so that whoever resumes with the last `seq` misses nothing."""

@@ -6,7 +6,7 @@ loaded by a batch (`loads`) or asked for with arguments (`asks`). A root field i
 """
 
 import inspect
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Final, TypeVar, cast
@@ -17,6 +17,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from domain.refusal import Key, Refusal, refusals_of
 from engine.batch import Batch
+from engine.leaves import column_reader
 from engine.source import SOURCE, Asked, Computed, Related
 from resolvers.context import Ctx
 from resolvers.request_error import BadUserInput
@@ -116,12 +117,12 @@ def derived(compute: Callable[[Any], Any], description: str) -> Any:
 
 def loads(
     batch: Batch,
-    by: str | Callable[..., Any],
+    by: str | Callable[..., list[Any]],
     description: str,
     then: Callable[[Any], Any] | None = None,
     **arguments: Arg,
 ) -> Any:
-    """A relation: `by` names the key on the row, or makes it of the row and the arguments. A null key is null.
+    """A relation: `by` names the key on the row, or makes the keys of rows and arguments. A null key is null.
 
     `then` makes the field's value of what came.
     """
@@ -129,12 +130,14 @@ def loads(
     def prepare(values: dict[str, Any]) -> dict[str, Any]:
         return _arguments(arguments, values)
 
-    def key_of(row: Any, prepared: dict[str, Any]) -> Any:
-        return by(row, **prepared) if callable(by) else value_of(row, by)
+    column = column_reader(by, value_of) if isinstance(by, str) else None
+
+    def keys_of(rows: Sequence[Any], prepared: dict[str, Any]) -> list[Any]:
+        return column(rows) if column is not None else cast(Any, by)(rows, **prepared)
 
     async def resolve(root: Any, info: strawberry.Info, **values: Any) -> Any:
         try:
-            key = key_of(root, prepare(values))
+            (key,) = keys_of([root], prepare(values))
         except (Refusal, ExceptionGroup) as error:
             raise bad_input(error) from None
         loaded = None if key is None else await cast(Ctx, info.context).load(batch, key)
@@ -143,12 +146,15 @@ def loads(
     return strawberry.field(
         resolver=_signed(resolve, arguments, rooted=True),
         description=description,
-        metadata={SOURCE: Related(batch, key_of, then, prepare if arguments else None)},
+        metadata={SOURCE: Related(batch, keys_of, then, prepare if arguments else None)},
     )
 
 
-def asks(resolver: Callable[..., Awaitable[Any]], description: str, **arguments: Arg) -> Any:
-    """A field with arguments, or one that needs more than its row: `resolver(ctx, row, **arguments)`."""
+def asks(resolver: Callable[..., Awaitable[Any]], description: str, *, shared: bool = False, **arguments: Arg) -> Any:
+    """A field with arguments, or one that needs more than its row: `resolver(ctx, row, **arguments)`.
+
+    `shared`: its value is the same for everybody who asks in the same context, and says what it read (`ctx.reads`).
+    """
 
     async def ask(ctx: Ctx, row: Any, values: dict[str, Any]) -> Any:
         return await _asked(resolver(ctx, row, **_arguments(arguments, values)))
@@ -157,12 +163,16 @@ def asks(resolver: Callable[..., Awaitable[Any]], description: str, **arguments:
         return await ask(cast(Ctx, info.context), root, values)
 
     return strawberry.field(
-        resolver=_signed(resolve, arguments, rooted=True), description=description, metadata={SOURCE: Asked(ask)}
+        resolver=_signed(resolve, arguments, rooted=True),
+        description=description,
+        metadata={SOURCE: Asked(ask, shared)},
     )
 
 
-def query(resolver: Callable[..., Awaitable[Any]], needs: Needs, description: str, **arguments: Arg) -> Any:
-    """A root field that reads: `resolver(ctx, **arguments)`."""
+def query(
+    resolver: Callable[..., Awaitable[Any]], needs: Needs, description: str, *, shared: bool = False, **arguments: Arg
+) -> Any:
+    """A root field that reads: `resolver(ctx, **arguments)`. `shared` as in `asks`."""
 
     async def ask(ctx: Ctx, _root: Any, values: dict[str, Any]) -> Any:
         ctx.require(needs)
@@ -174,7 +184,7 @@ def query(resolver: Callable[..., Awaitable[Any]], needs: Needs, description: st
     return strawberry.field(
         resolver=_signed(resolve, arguments),
         description=description,
-        metadata={**_declared(needs, description), SOURCE: Asked(ask)},
+        metadata={**_declared(needs, description), SOURCE: Asked(ask, shared)},
     )
 
 
@@ -208,6 +218,7 @@ def subscription(resolver: Callable[..., AsyncGenerator[Any]], needs: Needs, des
         stream = resolver(ctx, **_arguments(arguments, values))
         try:
             async for item in stream:
+                ctx.executing()
                 yield item
         except (Refusal, ExceptionGroup) as error:
             raise bad_input(error) from None

@@ -1,5 +1,6 @@
 """Carts and the mutations on them."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -27,8 +28,8 @@ enum(
 )
 
 
-def _variant_key(line: Any) -> Any:
-    return line["variant_id"], line["region_id"]
+def _variant_keys(lines: Sequence[Any]) -> list[Any]:
+    return [(line["variant_id"], line["region_id"]) for line in lines]
 
 
 @view()
@@ -46,7 +47,7 @@ class CartLine(Node):
     total: TaxedMoney = derived(
         lambda line: taxed(line["total"].net, line["total"].tax, line["currency"]), "Of all its units."
     )
-    variant: Variant = loads(catalog.variant_in_region, _variant_key, "What is bought.")
+    variant: Variant = loads(catalog.variant_in_region, _variant_keys, "What is bought.")
 
 
 @view()

@@ -1,5 +1,6 @@
 """Products, their options, variants, pictures."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -14,8 +15,7 @@ from db import Product as ProductRow
 from db import ProductOption as ProductOptionRow
 from db import Variant as VariantRow
 from db.catalog import BriefDue
-from domain.money import Money as Amount
-from domain.price import Found
+from domain.money import money
 from resolvers import catalog
 from schema.build import arg, column, derived, enum, given, loads, one_of_input, view
 from schema.money import Money
@@ -86,21 +86,17 @@ class SelectedOption:
     value: str = strawberry.field(description="The value's name.")
 
 
-def _found(priced: Any) -> Found:
-    return priced["price"]
-
-
 @view()
 class Price:
     """What one unit costs in a region."""
 
-    amount: Money = derived(lambda p: Amount(_found(p).amount, _found(p).currency), "Per unit.")
+    amount: Money = derived(lambda price: money(price["amount"], price["currency"]), "Per unit.")
     compare_at: Money | None = derived(
-        lambda p: None if _found(p).compare_at is None else Amount(_found(p).compare_at or 0, _found(p).currency),
+        lambda price: None if price["compare_at"] is None else money(price["compare_at"], price["currency"]),
         "The price it is compared with, crossed out beside it.",
     )
     tax_included: bool = strawberry.field(description="The amount is with tax.")
-    min_quantity: int = derived(lambda p: _found(p).min_quantity, "From this quantity on this price counts.")
+    min_quantity: int = strawberry.field(description="From this quantity on this price counts.")
 
 
 def _availability(units: int | catalog.Unlimited) -> dict[str, Any]:
@@ -110,12 +106,12 @@ def _availability(units: int | catalog.Unlimited) -> dict[str, Any]:
     return {"status": status, "quantity": min(units, SHOWN_QUANTITY)}
 
 
-def _in_stock_key(variant: Any) -> Any:
-    return variant["id"], variant["manage_stock"]
+def _in_stock_keys(variants: Sequence[Any]) -> list[Any]:
+    return [(variant["id"], variant["manage_stock"]) for variant in variants]
 
 
-def _product_key(variant: Any) -> Any:
-    return variant["product_id"], variant.get("context_region_id")
+def _product_keys(variants: Sequence[Any]) -> list[Any]:
+    return [(variant["product_id"], variant.get("context_region_id")) for variant in variants]
 
 
 @view(VariantRow)
@@ -134,16 +130,16 @@ class Variant(Node):
     image: Media | None = loads(catalog.media_by_id, "media_id", "Its own picture, if it has one.")
     price: Price | None = loads(
         catalog.price_of_variant,
-        catalog.price_key,
+        catalog.price_keys,
         "What one unit costs in the region of the context; under a cart, in the cart's. Null: not for sale there.",
         quantity=arg(int, "When so many are bought.", 1),
     )
     availability: Availability = loads(
-        catalog.available_of_variant, _in_stock_key, "Whether it can be bought now.", then=_availability
+        catalog.available_of_variant, _in_stock_keys, "Whether it can be bought now.", then=_availability
     )
     product: "Product | None" = loads(
         catalog.product_in_region,
-        _product_key,
+        _product_keys,
         "What it is a variant of. Null: it is not published any more.",
     )
 
@@ -174,8 +170,9 @@ class Seo:
     description: str | None = strawberry.field(description="Null: none.")
 
 
-def _variants_key(product: Any, **args: Any) -> Any:
-    return product["id"], page_args(**args), product.get("context_region_id")
+def _variants_keys(products: Sequence[Any], **args: Any) -> list[Any]:
+    page = page_args(**args)
+    return [(product["id"], page, product.get("context_region_id")) for product in products]
 
 
 @view(ProductRow)
@@ -199,7 +196,7 @@ class Product(Node):
     options: list[ProductOption] = loads(catalog.options_of_product, "id", "What there is to choose.")
     media: list[Media] = loads(catalog.media_of_product, "id", "Pictures, the main one first.")
     variants: Connection[Variant] = loads(
-        catalog.variants_in_region, _variants_key, "What can be bought, in the merchant's order.", **PAGE_ARGS
+        catalog.variants_in_region, _variants_keys, "What can be bought, in the merchant's order.", **PAGE_ARGS
     )
     categories: list[Category] = loads(catalog.categories_of_product, "id", "Where it stands in the tree.")
     collections: list[Collection] = loads(catalog.collections_of_product, "id", "What it is shown together with.")

@@ -48,4 +48,5 @@ class ContextDirective(SchemaExtension):
                 values = get_directive_values(directive, operation, coerced)
                 if values is not None:
                     cast(Ctx, running.context).choice = ContextChoice(**{k: _text(v) for k, v in values.items()})
+        cast(Ctx, running.context).executing()
         yield

@@ -6,7 +6,7 @@ from typing import Any
 
 import strawberry
 
-from domain import cart, checkout, customer, payment, refusal, reservation, workflow
+from domain import cart, cart_line, checkout, customer, payment, refusal, reservation, workflow
 from domain.assessment import RequirementCode, Step
 from domain.processes import complete_cart
 from domain.refusal import ErrorCode
@@ -114,7 +114,7 @@ class AlreadyCompleted(UserError):
     """The cart has become an order."""
 
 
-@view(cart.NotForSale)
+@view(cart_line.NotForSale)
 class NotForSale(UserError):
     """The variant is not for sale in this region."""
 

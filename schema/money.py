@@ -44,6 +44,7 @@ class Money:
     formatted: str = asks(
         _formatted,
         "As people write it: `€12.50`, `¥500`.",
+        shared=True,
         locale=optional(str, "BCP 47, for example `de-DE`; by default that of the context."),
     )
 

@@ -67,8 +67,8 @@ class Connection(Generic[T]):
         lambda page: [{"cursor": page.cursors(node), "node": node} for node in page.nodes], "The items with cursors."
     )
     page_info: PageInfo = derived(_page_info, "Whether there is more.")
-    total_count: int = asks(_total, "How many items there are in all, counted up to 10,000.")
-    total_count_capped: bool = asks(_capped, "There are more than `totalCount`.")
+    total_count: int = asks(_total, "How many items there are in all, counted up to 10,000.", shared=True)
+    total_count_capped: bool = asks(_capped, "There are more than `totalCount`.", shared=True)
 
 
 PAGE_ARGS = {

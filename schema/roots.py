@@ -62,9 +62,13 @@ class Query:
         "Several at once, in the order of the ids; null for what is not there.",
         ids=arg(list[strawberry.ID], "Which ones, at most 100."),
     )
-    regions: list[Region] = query(catalog.regions, PUBLIC, "All regions, the default one first.")
-    products: Connection[Product] = query(_products, PUBLIC, "Published products, oldest first.", **PAGE_ARGS)
-    product: Product | None = query(catalog.product, PUBLIC, "One published product.", by=arg(ProductBy, "Which one."))
+    regions: list[Region] = query(catalog.regions, PUBLIC, "All regions, the default one first.", shared=True)
+    products: Connection[Product] = query(
+        _products, PUBLIC, "Published products, oldest first.", shared=True, **PAGE_ARGS
+    )
+    product: Product | None = query(
+        catalog.product, PUBLIC, "One published product.", shared=True, by=arg(ProductBy, "Which one.")
+    )
     cart: cart_types.Cart | None = query(
         _cart,
         PUBLIC,

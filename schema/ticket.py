@@ -1,5 +1,6 @@
 """Tickets: the work on what was ordered."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -86,8 +87,8 @@ class TicketMessagePosted(TicketEvent):
     body: str = _of("body", "What they wrote: plain text.")
 
 
-def _state_key(row: Any) -> Any:
-    return row["workflow_id"], row["state"]
+def _state_keys(rows: Sequence[Any]) -> list[Any]:
+    return [(row["workflow_id"], row["state"]) for row in rows]
 
 
 async def _history(ctx: Ctx, row: Any, after: int) -> Any:
@@ -105,8 +106,8 @@ class Ticket(Node):
     )
     split_number: int = column("1, unless the line was split into several tickets.")
     quantity: int = column("How many units it is about.")
-    state: TicketState = loads(ticket.state_of_ticket, _state_key, "Where it stands.")
-    next_states: list[TicketState] = loads(ticket.next_states, _state_key, "Where the caller may move it to.")
+    state: TicketState = loads(ticket.state_of_ticket, _state_keys, "Where it stands.")
+    next_states: list[TicketState] = loads(ticket.next_states, _state_keys, "Where the caller may move it to.")
     brief: Json | None = column("What is to be done.")
     version: int = column("Rises with state, brief and quantity; for `ifVersion`.")
     last_seq: int = column("`seq` of its newest event.")

@@ -23,10 +23,13 @@ from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from plugins.manual_payment import ManualPayment
 from schema import Schema, build_schema
+from server.answers import Answers, AnswersFirst
+from server.kept import KeptAnswers
 from server.migrate import current_revision, head_revision
 from server.parent import die_with_parent
 from server.relay import Relay
 from server.settings import Settings, read_settings
+from server.shared_answers import SharedAnswers
 from server.tokens import Argon2Passwords, SignedTokens
 from server.view import GraphQLEndpoint
 from server.wake import waking
@@ -79,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         CORSMiddleware,
         allow_origins=[*settings.store_cors, *settings.admin_cors],
         allow_methods=["GET", "POST"],
-        allow_headers=list(ALLOWED_HEADERS),
+        allow_headers=[*ALLOWED_HEADERS, *(["X-Debug"] if settings.debug else [])],
         expose_headers=["X-Request-Id"],
     )
     routes = [
@@ -90,7 +93,9 @@ def create_app(settings: Settings | None = None) -> Starlette:
     ]
     schema = build_schema(breadth_first=settings.breadth_first)
     lifespan = partial(_running, settings, schema, Argon2Passwords())
-    return Starlette(routes=routes, middleware=[Middleware(RequestId), cors], lifespan=lifespan)
+    return Starlette(
+        routes=routes, middleware=[Middleware(RequestId), cors, Middleware(AnswersFirst)], lifespan=lifespan
+    )
 
 
 @asynccontextmanager
@@ -99,15 +104,29 @@ async def _running(
 ) -> AsyncGenerator[dict[str, Any]]:
     """What lives as long as the process serves."""
     database = await connect(settings.database_url or "", reactions=by_event(REACTIONS))
-    relay = Relay(database)
+    # Of its own, so that news do not wait behind the requests of a shop that has more than it can do.
+    watched = await connect(settings.database_url or "", min_size=0, max_size=1)
+    relay = Relay(watched)
+    answers = _answers(settings, database, relay)
     try:
         async with waking(database, settings.redis_url, relay.poke):
             tokens = SignedTokens(settings.jwt_secret)
-            endpoint = GraphQLEndpoint(schema, make_shop(database, settings), relay, tokens, passwords)
-            yield {"endpoint": endpoint, "database": database}
+            shop = make_shop(database, settings)
+            modes = {"debug": settings.debug, "trusted_only": settings.trusted_only}
+            endpoint = GraphQLEndpoint(schema, shop, relay, tokens, passwords, **modes)
+            yield {"endpoint": endpoint, "database": database, "answers": answers}
     finally:
+        await answers.close()
         await relay.close()
+        await watched.close()
         await database.close()
+
+
+def _answers(settings: Settings, database: Database, relay: Relay) -> Answers:
+    if settings.answer_cache_mib == 0:
+        return Answers(relay, None, None, settings.cache_max_age)
+    shared = SharedAnswers(settings.redis_url, database) if settings.redis_url else None
+    return Answers(relay, KeptAnswers(settings.answer_cache_mib * 2**20), shared, settings.cache_max_age)
 
 
 class _Graphql:

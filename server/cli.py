@@ -7,14 +7,16 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from db import TrustedDocument
 from db.connection import connect
 from db.workflow import ActorKind
+from domain import document
 from domain.customer import ADMINISTRATOR, check_password, create_staff, customer_credentials, staff_credentials
 from domain.durable import by_event
 from domain.processes.import_shopify import ImportOptions, ImportReport, import_shopify
@@ -22,9 +24,11 @@ from domain.processes.seed_catalogue import SeedCatalogue, seed_catalogue
 from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from domain.refusal import Refusal, refusals_of
+from schema import build_schema
 from server import demo as demo_
 from server.app import make_shop
 from server.embedded import EmbeddedPostgresError
+from server.manifest import Problem, read_manifests
 from server.migrate import migrate as migrate_database
 from server.sdl import printed
 from server.serve import ServeOptions, database_of, end_on_sigterm, web, work
@@ -36,9 +40,11 @@ T = TypeVar("T")
 app = typer.Typer(help="Counterfoil: commerce whose orders split into live tickets.", no_args_is_help=True)
 imports = typer.Typer(help="Bring a catalogue in.", no_args_is_help=True)
 staff = typer.Typer(help="Those who work in the shop.", no_args_is_help=True)
+documents = typer.Typer(help="Trusted documents: what clients may ask by an id.", no_args_is_help=True)
 schema = typer.Typer(help="The GraphQL contract.", no_args_is_help=True)
 app.add_typer(imports, name="import")
 app.add_typer(staff, name="staff")
+app.add_typer(documents, name="documents")
 app.add_typer(schema, name="schema")
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -221,6 +227,65 @@ def token(email: Annotated[str, typer.Argument(help="E-mail address of a custome
     print(in_shop(settings, find))
 
 
+@documents.command("register")
+def documents_register(
+    files: Annotated[
+        list[Path],
+        typer.Argument(exists=True, dir_okay=False, readable=True, help="Manifests in JSON, or .graphql files."),
+    ],
+) -> None:
+    """Let clients ask for these documents by their ids. All or none; a second run changes nothing."""
+    settings = read_settings(os.environ)
+    read = read_manifests(files, build_schema())
+    if read.problems:
+        _tell_problems(read.problems)
+
+    async def register(shop: Shop) -> int:
+        async with shop.tx() as tx:
+            return await document.register(tx, list(read.commands))
+
+    try:
+        new = in_shop(settings, register)
+    except (Refusal, ExceptionGroup) as error:
+        places = {command.id: file for command, file in read.commands.items()}
+        taken = [Problem(places[refusal.path[0]], refusal.message, refusal.path[0]) for refusal in refusals_of(error)]
+        if not taken:
+            raise
+        _tell_problems(taken)
+    out.print(f"Documents: {new} registered, {len(read.commands) - new} were there already.")
+
+
+def _tell_problems(problems: list[Problem]) -> NoReturn:
+    for problem in problems:
+        place = f"{problem.file}: {problem.id}: " if problem.id else f"{problem.file}: "
+        err.print(place + problem.message, style="red", markup=False)
+    err.print("Nothing was registered.")
+    raise typer.Exit(1)
+
+
+@documents.command("list")
+def documents_list() -> None:
+    """List them, the latest first: id, operations and when it was registered, with tabs between."""
+
+    async def registered(shop: Shop) -> list[TrustedDocument]:
+        return await document.registered(shop.read)
+
+    for row in in_shop(read_settings(os.environ), registered):
+        print(row.id, ", ".join(row.operations), f"{row.registered_at:%Y-%m-%d %H:%M:%SZ}", sep="\t")
+
+
+@documents.command("remove")
+def documents_remove(ids: Annotated[list[str], typer.Argument(help="Ids as `documents list` shows them.")]) -> None:
+    """Let nobody ask for these any more; running servers notice within seconds. All or none."""
+
+    async def remove(shop: Shop) -> None:
+        async with shop.tx() as tx:
+            await document.remove(tx, ids)
+
+    in_shop(read_settings(os.environ), remove)
+    out.print(f"Documents: {len(set(ids))} removed.")
+
+
 @schema.command("print")
 def schema_print(
     storefront: Annotated[bool, typer.Option("--storefront", help="Only what needs no staff permission.")] = False,
@@ -243,6 +308,7 @@ def demo(
             migrate_database(url)
         with err.status("Loading the demo shop …"):
             asyncio.run(demo_.prepare(url, settings))
+        os.environ.setdefault("COUNTERFOIL_DEBUG", "on")
         options = ServeOptions(host, port or settings.port)
         demo_.tell(out, f"http://{host}:{options.port}")
         serve_(url, options)

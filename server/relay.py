@@ -1,5 +1,7 @@
 """Wakes streams: follows the event log while anybody listens and tells whom an event is about.
 
+Kept answers follow along (`observe`): they are told, look by look, what changed in the catalogue.
+
 The log is read from the oldest transaction that may still be running (`xid >= horizon`) and deduplicated by id:
 ids and transactions commit out of order, so `id > last` would miss events. Being woken costs a look, not being
 woken would cost an update; what a stream sends it reads itself, by `seq`.
@@ -7,10 +9,12 @@ woken would cost an update; what a stream sends it reads itself, by `seq`.
 
 import asyncio
 import logging
+import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Final
+from dataclasses import dataclass
+from typing import Final, Protocol
 
 from sqlalchemy import text
 
@@ -18,17 +22,47 @@ from db.connection import Database
 
 POLL_SECONDS: Final = 0.1
 AFTER_FAILURE_SECONDS: Final = 0.5
+CATALOGUE: Final = "catalogue"
+"""The topic of what the triggers of db/changes.py write."""
 _log = logging.getLogger(__name__)
 
 _FOLLOW = text(
     """
     SELECT CAST(CAST(now.horizon AS text) AS bigint) AS horizon, e.id, e.topic,
-           CAST(CAST(e.xid AS text) AS bigint) AS xid
+           CAST(CAST(e.xid AS text) AS bigint) AS xid,
+           CASE WHEN e.topic = :catalogue THEN e.data -> 'tags' END AS tags
     FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS horizon) AS now
-    LEFT JOIN event AS e ON e.xid >= CAST(CAST(CAST(:horizon AS bigint) AS text) AS xid8)
+    LEFT JOIN event AS e
+      ON e.xid >= CAST(CAST(CAST(:horizon AS bigint) AS text) AS xid8) AND e.id <> ALL(CAST(:seen AS bigint[]))
     """
-)
+).bindparams(catalogue=CATALOGUE)
 _HORIZON = text("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS horizon")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Of the catalogue, by the transaction `xid`; `tags` as in db/changes.py."""
+
+    xid: int
+    tags: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Look:
+    """One reading of the event log that is over."""
+
+    began: float
+    """By the monotonic clock: whatever was committed before has been told now."""
+    since: int
+    """From this transaction on: an observer that began with this look knows nothing of earlier ones."""
+    horizon: int
+    """Every transaction below it has ended, and what it committed has been told."""
+    changes: Sequence[Change]
+    """Those that were not told before."""
+
+
+class Observer(Protocol):
+    def looked(self, look: Look) -> None: ...
 
 
 class Listener:
@@ -54,8 +88,11 @@ class Relay:
         self._soon = asyncio.Event()
         self._starting = asyncio.Lock()
         self._following: asyncio.Task[None] | None = None
+        self._observers: set[Observer] = set()
+        self._joining: set[Observer] = set()
         self._horizon: int = 0
-        self._seen: set[int] = set()
+        self._seen: dict[int, int] = {}
+        """Events that may be met again, with their transactions."""
 
     @asynccontextmanager
     async def listen(self, topic: str) -> AsyncGenerator[Listener]:
@@ -69,6 +106,17 @@ class Relay:
             self._listeners[topic].discard(listener)
             if not self._listeners[topic]:
                 del self._listeners[topic]
+
+    @asynccontextmanager
+    async def observe(self, observer: Observer) -> AsyncGenerator[None]:
+        """Tells it of every look that begins from here on."""
+        async with self.listen(CATALOGUE):
+            self._joining.add(observer)
+            try:
+                yield
+            finally:
+                self._joining.discard(observer)
+                self._observers.discard(observer)
 
     def poke(self) -> None:
         """Something was committed: look now and not at the next poll."""
@@ -85,7 +133,7 @@ class Relay:
         async with self._starting:
             if self._following is None or self._following.done():
                 self._horizon = await self._database.read.value(_HORIZON)
-                self._seen = set()
+                self._seen = {}
                 self._following = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
@@ -102,11 +150,19 @@ class Relay:
             self._soon.clear()
 
     async def _look(self) -> None:
-        rows = await self._database.read.records(_FOLLOW.bindparams(horizon=self._horizon))
+        if self._joining:
+            self._observers |= self._joining
+            self._joining = set()
+            self._seen = {}  # they have not been told of these; listeners are woken once too often instead
+        since, began = self._horizon, time.monotonic()
+        rows = await self._database.read.records(_FOLLOW.bindparams(horizon=since, seen=list(self._seen)))
         events = [row for row in rows if row.id is not None]
-        for row in events:
-            if row.id not in self._seen:
-                for listener in self._listeners.get(row.topic, ()):
-                    listener.wake()
+        for topic in {row.topic for row in events}:
+            for listener in self._listeners.get(topic, ()):
+                listener.wake()
+        changes = [Change(row.xid, row.tags) for row in events if row.tags is not None]
+        for observer in self._observers:
+            observer.looked(Look(began, since, rows[0].horizon, changes))
         self._horizon = rows[0].horizon
-        self._seen = {row.id for row in events if row.xid >= self._horizon}
+        met = self._seen | {row.id: row.xid for row in events}
+        self._seen = {id_: xid for id_, xid in met.items() if xid >= self._horizon}

@@ -31,6 +31,14 @@ class Settings:
     """Seconds after which a payment that nobody waits for any more is ended."""
     breadth_first: bool
     """Execute queries with the engine; otherwise graphql-core does everything, more slowly."""
+    debug: bool
+    """Developers may ask by a header what ran where; never in production."""
+    trusted_only: bool
+    """Run documents that were registered, and no others."""
+    answer_cache_mib: int
+    """For answers that are kept in this process; 0: none are kept."""
+    cache_max_age: int
+    """Seconds for which browsers and proxies may keep what all may see, on top of what the server does."""
     home: Path
     """Where the embedded PostgreSQL keeps its data."""
 
@@ -49,6 +57,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         production=production,
         sweep_after=float(_whole(environment, "SWEEP_AFTER", 30, most=86_400)),
         breadth_first=_one_of(environment, "COUNTERFOIL_ENGINE", ("breadth-first", "graphql-core")) == "breadth-first",
+        debug=_debug(environment, production=production),
+        trusted_only=_one_of(environment, "COUNTERFOIL_DOCUMENTS", ("any", "trusted")) == "trusted",
+        answer_cache_mib=_whole(environment, "ANSWER_CACHE_MIB", 64, least=0, most=65_536),
+        cache_max_age=_whole(environment, "CACHE_MAX_AGE", 1, least=0, most=86_400),
         home=Path(environment.get("COUNTERFOIL_HOME") or ROOT / ".counterfoil"),
     )
 
@@ -59,6 +71,14 @@ def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, str])
     if given not in choices:
         raise WrongSetting(f"{name} is {given!r}; write {' or '.join(choices)}.")
     return given
+
+
+def _debug(environment: Mapping[str, str], *, production: bool) -> bool:
+    """Off unless it is asked for, and then not in production: anybody who sends the header would be told."""
+    debug = _one_of(environment, "COUNTERFOIL_DEBUG", ("off", "on")) == "on"
+    if debug and production:
+        raise WrongSetting("COUNTERFOIL_DEBUG is for development; leave it out in production.")
+    return debug
 
 
 def _url(environment: Mapping[str, str], name: str, schemes: tuple[str, ...], example: str) -> str | None:
@@ -92,10 +112,10 @@ def _origins(environment: Mapping[str, str], name: str, *, production: bool) -> 
     return origins
 
 
-def _whole(environment: Mapping[str, str], name: str, default: int, *, most: int) -> int:
+def _whole(environment: Mapping[str, str], name: str, default: int, *, least: int = 1, most: int) -> int:
     given = environment.get(name, "").strip()
     if not given:
         return default
-    if not given.isascii() or not given.isdigit() or not 1 <= int(given) <= most:
-        raise WrongSetting(f"{name} is {given!r}; write a number from 1 to {most}.")
+    if not given.isascii() or not given.isdigit() or not least <= int(given) <= most:
+        raise WrongSetting(f"{name} is {given!r}; write a number from {least} to {most}.")
     return int(given)

@@ -4,13 +4,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 import orjson
-from cross_web import HTTPException
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
-from strawberry.http import GraphQLHTTPResponse
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.streaming import HTTPStreamTransport, SSETransport
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
 from strawberry.types import ExecutionResult
@@ -20,19 +21,31 @@ from domain.processes.shop import Shop
 from resolvers import ids
 from resolvers.context import ContextChoice, Ctx
 from resolvers.request_error import RequestError
+from resolvers.trace import Trace
 from schema import Schema
 from server.authentication import establish_actor
+from server.document import NAMES, RequestedDocuments
 from server.errors import failed_request, public_error, refused_request
 from server.graphiql import graphiql_page
 from server.relay import Relay
 from server.tokens import Argon2Passwords, SignedTokens
 
 LARGEST_BODY: Final = 100 * 1024
-STATUS: Final = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403}
+STATUS: Final = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "DOCUMENT_NOT_TRUSTED": 403,
+    "DOCUMENT_NOT_FOUND": 404,
+    "PERSISTED_QUERY_NOT_FOUND": 200,  # an invitation to send the text; clients of Apollo expect it like this
+}
 
 
 class EventStream(SSETransport):
     """Streams read: a write that a closing connection could cut off midway is refused."""
+
+    def accepts(self, accept: str) -> bool:
+        """Who takes JSON as well gets JSON: urql lists all that it can read with every query and mutation."""
+        return super().accepts(accept) and "json" not in accept.lower()
 
     def allowed_operation_types(self, allowed_operation_types: set[OperationType]) -> Iterable[OperationType]:
         return set(allowed_operation_types) - {OperationType.MUTATION}
@@ -48,10 +61,15 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         relay: Relay,
         tokens: SignedTokens,
         passwords: Argon2Passwords,
+        *,
+        debug: bool = False,
+        trusted_only: bool = False,
     ) -> None:
         super().__init__(schema, subscription_protocols=(GRAPHQL_SSE_PROTOCOL,), graphql_ide="graphiql")
         self._graphiql = graphiql_page()
         self._shop, self._relay, self._tokens, self._passwords = shop, relay, tokens, passwords
+        self._debug = debug
+        self._documents = RequestedDocuments(shop.read, schema.documents, trusted_only=trusted_only)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -84,27 +102,46 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         answer = refused_request(message, code, request.state.request_id)
         return Response(orjson.dumps(answer), status, media_type="application/json")
 
+    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
+        """Strawberry shows it to whoever sends no query; by GET a document is named otherwise as well."""
+        return not {*NAMES, "extensions"} & request.query_params.keys() and super().should_render_graphql_ide(request)
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
+        """The request with the text of its document, however it named it."""
+        data = cast(GraphQLRequestData, await super().parse_http_body(request))  # never a batch: see decode_json
+
+        async def parameters() -> Mapping[str, object]:
+            if request.method == "GET":
+                return request.query_params
+            return self.decode_json(await request.get_body())
+
+        data.query = await self._documents.text(data.query, data.extensions, parameters)
+        return data
+
     async def render_graphql_ide(self, request: Request) -> Response:
         return HTMLResponse(self._graphiql)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Ctx:
         del response
         headers = request.headers
+        trace = trace_asked_for(headers.get("x-debug")) if self._debug else None
+        shop = self._shop if trace is None else trace.of(self._shop)
         ctx = Ctx(
-            shop=self._shop,
+            shop=shop,
             tokens=self._tokens,
             passwords=self._passwords,
             live=self._relay,
-            actor=await establish_actor(self._shop.read, self._tokens, headers.get("authorization")),
+            actor=await establish_actor(shop.read, self._tokens, headers.get("authorization")),
             request_id=request.state.request_id,
             choice=context_choice(headers.get("x-shop-context", "")),
             cart_token=headers.get("x-cart-token"),
             access_token=headers.get("x-access-token"),
+            trace=trace,
         )
         request.state.ctx = ctx
         return ctx
 
-    def decode_json(self, data: str | bytes) -> object:
+    def decode_json(self, data: str | bytes) -> dict[str, object]:
         """Only an object is a request: batches are off, and anything else is nonsense."""
         try:
             decoded = orjson.loads(data)
@@ -125,17 +162,29 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = [public_error(error, ctx.request_id) for error in result.errors]
+        extensions: dict[str, Any] = {}
         region = ctx.resolved_region
         if region is not None:
-            answer["extensions"] = {
-                "context": {
-                    "region": ids.encode("Region", region.id),
-                    "currency": region.currency,
-                    "country": ctx.choice.country,
-                    "locale": ctx.choice.locale,
-                }
+            extensions["context"] = {
+                "region": ids.encode("Region", region.id),
+                "currency": region.currency,
+                "country": ctx.choice.country,
+                "locale": ctx.choice.locale,
             }
+        if ctx.trace is not None:
+            extensions["execution"] = ctx.trace.told()
+        if extensions:
+            answer["extensions"] = extensions
         return cast(GraphQLHTTPResponse, answer)
+
+
+def trace_asked_for(header: str | None) -> Trace | None:
+    """`X-Debug: execution` asks for `extensions.execution`."""
+    if header is None:
+        return None
+    if header.strip() != "execution":
+        raise RequestError("X-Debug is written like this: execution")
+    return Trace()
 
 
 def context_choice(header: str) -> ContextChoice:

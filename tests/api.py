@@ -18,6 +18,7 @@ import httpx
 from starlette.applications import Starlette
 
 from db.connection import Database
+from server.answers import Answers
 from server.app import create_app
 from server.settings import read_settings
 
@@ -39,6 +40,8 @@ class Api:
     headers: dict[str, str] = field(default_factory=dict)
     database: Database | None = None
     """That of the application, when it runs in this process."""
+    answers: Answers | None = None
+    """Likewise."""
 
     def signed_in(self, token: str | None) -> "Api":
         headers = {**self.headers, **({"authorization": f"Bearer {token}"} if token else {})}
@@ -98,7 +101,9 @@ class Api:
 
 @asynccontextmanager
 async def running_app(database_url: str, **environment: str) -> AsyncIterator[Api]:
-    settings = read_settings({**ENGINE, "DATABASE_URL": database_url, "JWT_SECRET": SECRET, **environment})
+    """Answers are not kept unless a test asks for it: tests read right after they wrote, and count statements."""
+    own = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET, "ANSWER_CACHE_MIB": "0"}
+    settings = read_settings({**ENGINE, **own, **environment})
     app: Starlette = create_app(settings)
     async with app.router.lifespan_context(app) as state:
 
@@ -107,7 +112,7 @@ async def running_app(database_url: str, **environment: str) -> AsyncIterator[Ap
 
         transport = httpx.ASGITransport(with_state, raise_app_exceptions=True)
         async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as http:
-            yield Api(http, database=(state or {})["database"])
+            yield Api(http, database=(state or {})["database"], answers=(state or {})["answers"])
 
 
 def free_port() -> int:

@@ -4,17 +4,18 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import select, text
 
 from db import Cart as CartRow
 from db import PaymentAttempt
 from domain import cart as carts
+from domain import cart_line as cart_lines
 from domain.actor import GUEST
 from domain.address import Address
 from domain.assessment import assess
-from domain.cart import AddLine, CartKey
+from domain.cart import CartKey
+from domain.cart_line import AddLine
 from domain.checkout import CompleteCart
 from domain.money import Money, minor_units
 from domain.payment import Absent, Authorised, Charge, Declined
@@ -118,18 +119,18 @@ HOME = Address(last_name="Baker", address1="Keizersgracht 1", city="Amsterdam", 
 async def many_carts(shop: Shop, *baskets: Sequence[AddLine]) -> list[Cart]:
     """Carts that lack nothing, one for each basket: as `given.cart`, but many at once and without the API."""
     region = await find_region(shop.read, ContextChoice())
-    tokens: list[tuple[UUID, str]] = []
+    made: list[tuple[CartRow, str]] = []
     async with shop.tx() as tx:
         for lines in baskets:
-            tokens.append(await carts.create(tx, region, GUEST, "sam@shop.example"))
-            empty = await carts.lock_open(tx, CartKey(*tokens[-1], GUEST))
-            await carts.add_lines(tx, empty, lines)
-            await carts.set_addresses(tx, empty, HOME)
-    rows = [await shop.read.one(select(CartRow).where(CartRow.id == cart_id)) for cart_id, _ in tokens]
+            empty, token = await carts.create(tx, region, GUEST, "sam@shop.example")
+            filled = await cart_lines.add_lines(tx, empty, lines)
+            ready, _ = await carts.set_addresses(tx, filled, HOME)
+            made.append((ready, token))
+    rows = [row for row, _ in made]
     totals = [Money(found.totals.total, found.totals.currency) for found in await assess(shop.read, rows)]
     return [
-        Cart(ids.encode("Cart", cart_id), token, {"amount": str(total.amount), "currency": total.currency})
-        for (cart_id, token), total in zip(tokens, totals, strict=True)
+        Cart(ids.encode("Cart", row.id), token, {"amount": str(total.amount), "currency": total.currency})
+        for (row, token), total in zip(made, totals, strict=True)
     ]
 
 

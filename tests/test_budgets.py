@@ -1,13 +1,18 @@
-"""What reading costs in SQL statements: the same for a long list as for a short one, and little for either."""
+"""What reading and ordering cost in SQL statements: as many for a long list as for a short one, and few for either."""
 
 from typing import Any
 
+from sqlalchemy import select
+
+from db import Ticket
 from db.catalog import ProductStatus
+from domain import ticket as tickets
 from domain.price import PriceDraft
 from domain.processes.shop import Shop
 from domain.product import MediaDraft, ProductDraft, VariantDraft
 from domain.region import LocationDraft, upsert_location
 from domain.stock import StockCount, set_counts
+from resolvers import ids
 from tests import given
 from tests.api import Api
 
@@ -107,4 +112,57 @@ async def test_a_cart_of_ten_lines_costs_what_one_of_one_line_does(shop: Shop, a
         data, costs[count] = await cost(api, CART, {"id": cart.id, "token": cart.token})
         assert [line["total"]["gross"]["amount"] for line in data["cart"]["lines"]] == ["20.00"] * count
         assert data["cart"]["totals"]["total"]["gross"]["amount"] == f"{20 * count}.00"
-    assert costs[1] == costs[10] <= 14
+    assert costs[1] == costs[10] <= 11
+
+
+CHANGED = """cart { id version requirements { code } totals { total { gross { amount currency } } }
+    lines { id quantity title unitPrice { amount } total { gross { amount } } variant { title } } }"""
+PLACED = f"accessToken order {{ id number status total {{ gross {{ amount }} }} }} {CHANGED}"
+
+
+async def checkout(shop: Shop, api: Api, variants: list[str]) -> dict[str, int]:
+    """Statements of every request from an empty cart to a placed order, and of opening its tickets."""
+    costs: dict[str, int] = {}
+
+    async def do(mutation: str, values: dict[str, Any], selection: str = CHANGED) -> dict[str, Any]:
+        assert api.database is not None
+        before = api.database.statements
+        payload = await api.done(mutation, values, selection)
+        costs[mutation] = api.database.statements - before
+        return payload
+
+    lines = [{"variantId": variant} for variant in variants]
+    made = await do("cartCreate", {"lines": lines}, f"token {CHANGED}")
+    key = {"cartId": made["cart"]["id"], "token": made["token"]}
+    await do("cartAddLines", {**key, "lines": lines})
+    await do("cartSetCustomer", {**key, "email": "sam@shop.example"})
+    ready = (await do("cartSetAddresses", {**key, "shippingAddress": given.ADDRESS}))["cart"]
+    assert ready["requirements"] == []
+    assert [line["quantity"] for line in ready["lines"]] == [2] * len(variants)
+    completion = {"expectedTotal": ready["totals"]["total"]["gross"], "idempotencyKey": "key-1"}
+    placed = await do("cartComplete", {**key, **completion}, PLACED)
+    assert placed["order"]["total"]["gross"]["amount"] == f"{20 * len(variants)}.00"
+    before, order = shop.database.statements, ids.decode("Order", placed["order"]["id"])
+    async with shop.tx() as tx:
+        await tickets.reconcile(tx, order)
+    costs["tickets"] = shop.database.statements - before
+    opened = await shop.read.scalars(select(Ticket.id).where(Ticket.order_id == order))
+    assert len(opened) == len(variants)
+    return costs
+
+
+async def test_a_checkout_of_five_lines_costs_what_one_of_one_line_does(shop: Shop, api: Api) -> None:
+    await given.regions(shop)
+    variants = [one.variant for one in await shirts(shop, 5)]
+    one, five = await checkout(shop, api, variants[:1]), await checkout(shop, api, variants)
+    assert one == five
+    at_most = {
+        "cartCreate": 8,
+        "cartAddLines": 7,
+        "cartSetCustomer": 5,
+        "cartSetAddresses": 5,
+        "cartComplete": 23,
+        "tickets": 8,
+    }
+    assert {name: cost for name, cost in five.items() if cost > at_most[name]} == {}
+    assert sum(five.values()) <= 56

@@ -12,7 +12,7 @@ import psycopg
 from sqlalchemy import text
 
 from domain import checkout
-from domain.cart import AddLine
+from domain.cart_line import AddLine
 from domain.processes.shop import Shop
 from resolvers import ids
 from tests import given
@@ -106,20 +106,20 @@ async def everyone_has_one_order(shop: Shop, crowd: Crowd) -> None:
 async def test_killing_the_server_leaves_every_customer_with_exactly_one_order(
     shop: Shop, start_server: Callable[..., Server]
 ) -> None:
-    chance, interrupted = random.Random(), 0
+    chance, kills, interrupted = random.Random(), 0, 0
     carts = await stocked_carts(shop, 1500)
     crowd = Crowd(iter(carts), start_server(SWEEP_AFTER="1"))
     shopping = asyncio.create_task(crowd.shop())
-    for _ in range(KILLS):
+    while kills < KILLS or not interrupted:  # on a busy machine more of them come before the first payment
         await asyncio.sleep(chance.uniform(0.05, 0.5))
         assert not shopping.done(), shopping.result()
         crowd.server.kill()
+        kills += 1
         interrupted += await undecided(shop.read)
         assert await violations(shop.read) == []
         crowd.server = await asyncio.to_thread(start_server, SWEEP_AFTER="1")
     crowd.over = True
     await asyncio.wait_for(shopping, 30)
-    assert interrupted > 0
     assert crowd.answers["cut off"] > 0
     await everyone_has_one_order(shop, crowd)
 

@@ -9,8 +9,10 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from db.connection import connect
+from domain import checkout
 from domain.cart import CartPaying
-from domain.payment import Absent, Declined, PaymentDeclined
+from domain.checkout import Placed
+from domain.payment import Absent, Charge, Declined, PaymentDeclined
 from domain.processes.complete_cart import InProgress, complete_cart, sweep
 from domain.processes.shop import Shop
 from tests import given
@@ -65,7 +67,7 @@ async def test_after_a_decline_another_card_buys_what_the_cart_has_by_then(shop:
     moved = {**given.ADDRESS, "city": "Utrecht"}
     await api.done("cartSetAddresses", {**cart.key, "shippingAddress": moved}, "cart { id }")
     dearer = replace(cart, total={"amount": "30.00", "currency": "EUR"})
-    assert await complete_cart(paying, command(dearer, "key-2")) == pending
+    assert (await complete_cart(paying, command(dearer, "key-2"))).order.id == pending
     assert await attempts(shop) == [(1, "failed", 2000), (2, "succeeded", 3000)]
     assert [charge.amount for charge in bank.asked] == [2000, 3000]
     await it_was_ordered(shop, api, cart, units=3)
@@ -149,7 +151,7 @@ async def test_slow_payments_hold_up_nobody_else(narrow: Shop, shop: Shop, api: 
     assert await levels(shop.read) == [("CUP-1", "main", 10, 6, 1)]
     assert await violations(shop.read) == []
     bank.spoke.set()
-    assert len(set(await asyncio.gather(*payments))) == 6
+    assert len({placed.order.id for placed in await asyncio.gather(*payments)}) == 6
     assert await levels(shop.read) == [("CUP-1", "main", 10, 0, 7)]
     assert await violations(shop.read) == []
 
@@ -194,3 +196,36 @@ async def test_money_that_is_not_what_was_asked_for_places_no_order(shop: Shop, 
         assert await status(api, cart) == "OPEN"
     assert await levels(shop.read) == [("CUP-1", "main", 10, 0, 0)]
     assert await violations(shop.read) == []
+
+
+@pytest.mark.parametrize(
+    ("held", "free"), [("cart", ('"order"', "payment_attempt")), ('"order"', ("payment_attempt",))]
+)
+async def test_placing_locks_the_cart_then_the_order_then_the_attempt(
+    shop: Shop, api: Api, cup: Sold, held: str, free: tuple[str, ...]
+) -> None:
+    cart = await two_cups(api, cup)
+    async with shop.tx() as tx:
+        charge = (await checkout.prepare(tx, command(cart, provider="manual"))).charge
+    async with shop.tx() as holder:
+        await holder.run(text(f"SELECT FROM {held} FOR UPDATE"))
+        placing = asyncio.create_task(place(shop, charge))
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        await until(lambda: one_of_them(shop, waiting))
+        for table in free:
+            assert await one_of_them(shop, f"SELECT count(*) FROM (SELECT FROM {table} FOR UPDATE NOWAIT) AS locked")
+    placed = await placing
+    assert placed is not None
+    assert (placed.order.status, placed.order.number, placed.cart.status) == ("placed", 1001, "completed")
+    await it_was_ordered(shop, api, cart)
+
+
+async def place(shop: Shop, charge: Charge) -> Placed | None:
+    async with shop.tx() as tx:
+        return await checkout.finalise(tx, charge.attempt_id, paid(charge))
+
+
+async def one_of_them(shop: Shop, counted: str) -> bool:
+    return await shop.read.value(text(counted)) == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest_asyncio
 from sqlalchemy import text
 
-from domain.cart import AddLine
+from domain.cart_line import AddLine
 from domain.processes.shop import Shop
 from tests import given
 from tests.api import Api, Server

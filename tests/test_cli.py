@@ -16,7 +16,20 @@ from server.cli import app
 from tests import given
 from tests.api import ROOT, Api, environment_of_tests, free_port
 
-COMMANDS = ["serve", "worker", "migrate", "import shopify", "seed", "staff create", "token", "schema print", "demo"]
+COMMANDS = [
+    "serve",
+    "worker",
+    "migrate",
+    "import shopify",
+    "seed",
+    "staff create",
+    "token",
+    "documents register",
+    "documents list",
+    "documents remove",
+    "schema print",
+    "demo",
+]
 
 
 def counterfoil(database_url: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -30,7 +43,7 @@ def counterfoil(database_url: str, *arguments: str, **environment: str) -> subpr
     )
 
 
-@pytest.mark.parametrize("command", ["", *COMMANDS, "import", "staff", "schema"])
+@pytest.mark.parametrize("command", ["", *COMMANDS, "import", "staff", "documents", "schema"])
 def test_every_command_has_help(command: str) -> None:
     shown = CliRunner().invoke(app, [*command.split(), "--help"])
     assert shown.exit_code == 0

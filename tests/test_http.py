@@ -203,6 +203,15 @@ async def test_a_query_may_be_streamed(graphql: Any) -> None:
     assert await events(answer) == [("next", {"data": {"__typename": "Query"}}), ("complete", None)]
 
 
+async def test_who_takes_json_and_streams_gets_json(shop: Shop, graphql: Any) -> None:
+    """urql asks like this; over a stream its writes would be refused."""
+    urql = "application/graphql-response+json, application/graphql+json, application/json, text/event-stream"
+    answer = await graphql(json=WRITE, headers={"accept": f"{urql}, multipart/mixed"})
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["data"]["cartCreate"]["token"]
+    assert len(await carts.stored(shop)) == 1
+
+
 async def test_a_subscription_is_a_stream_or_nothing(graphql: Any) -> None:
     query = 'subscription { ticketEvents(ticketId: "x") { __typename } }'
     for accept in ("*/*", "application/json", "multipart/mixed", "text/html"):

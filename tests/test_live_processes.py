@@ -10,11 +10,14 @@ import pytest
 import pytest_asyncio
 
 from domain.processes.shop import Shop
+from server.relay import POLL_SECONDS
 from server.wake import CHANNEL, TIMEOUT_SECONDS, RedisWake
 from tests import given
 from tests.api import Api, Server, free_port, running_server, wait_until_ready
 from tests.live import Stream, own_database, post, watching
 from tests.redis_server import RedisServer, redis_server_fixture  # noqa: F401 - the fixture `redis_server`
+
+TRIES = 40
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,14 @@ async def test_a_change_reaches_watchers_on_other_processes_and_sooner_with_redi
         watching(processes.polling, ticket, 1) as polling,
     ):
         with_redis = without = 0.0
-        for n in range(25):
+        for n in range(TRIES):
             arrivals = asyncio.gather(delay(woken, str(n)), delay(polling, str(n)))
             await post(processes.writer, ticket, str(n))
             written = time.monotonic()
             first, second = await arrivals
             with_redis, without = with_redis + first - written, without + second - written
-    assert with_redis < without / 2
+    # Polling waits half its interval on average. A busy machine adds to both, so that no ratio would hold.
+    assert without - with_redis > TRIES * POLL_SECONDS / 8
 
 
 async def test_a_change_by_a_process_without_redis_reaches_everybody(processes: Processes) -> None:

@@ -10,32 +10,37 @@ from domain.processes.shop import Shop
 from schema import build_schema
 from server.demo import QUERIES
 from tests import given
-from tests.api import ROOT, Api
+from tests.api import ROOT, Api, running_app
 
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
-async def test_the_queries_of_the_readme_and_of_the_demo_run(shop: Shop, api: Api) -> None:
+async def test_the_queries_of_the_docs_and_of_the_demo_run_by_plan(shop: Shop, database_url: str) -> None:
     await given.regions(shop)
     await given.product(shop, "pizza-box")
     await given.staff(shop, "tickets:read")
-    staff = await given.signed_in(api, "toni@shop.example", as_staff=True)
     documents = [*blocks("graphql"), *QUERIES.values()]
     assert len(documents) == 6
-    for document in documents:
-        if "subscription" in document:
-            assert validate(build_schema()._schema, parse(document)) == []
-        else:
-            assert "errors" not in await staff.answer(document), document
+    for path in (ROOT / "docs").rglob("*.md"):
+        documents += blocks("graphql", path.read_text())
+    async with running_app(database_url, COUNTERFOIL_DEBUG="on") as api:
+        staff = await given.signed_in(Api(api.http, {"x-debug": "execution"}), "toni@shop.example", as_staff=True)
+        for document in documents:
+            if "subscription" in document:
+                assert validate(build_schema()._schema, parse(document)) == []
+                continue
+            answer = await staff.answer(document)
+            assert "errors" not in answer, document
+            assert answer["extensions"]["execution"]["handedOver"] == [], document
 
 
 def test_the_commands_of_the_readme_exist() -> None:
     commands = [line.split("#")[0].strip() for block in blocks("sh") for line in block.splitlines() if line.strip()]
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert {c.split()[1] for c in commands if c.startswith("make")} <= set(targets)
     programs = [c.removeprefix(".venv/bin/counterfoil ").split() for c in commands if c.startswith(".venv")]
     assert len(programs) == 4

@@ -16,6 +16,8 @@ def test_nothing_has_to_be_set_for_development() -> None:
     assert (settings.database_url, settings.redis_url, settings.port, settings.production) == (None, None, 8000, False)
     assert settings.jwt_secret == settings.cookie_secret == DEVELOPMENT_SECRET
     assert settings.home == ROOT / ".counterfoil"
+    assert (settings.answer_cache_mib, settings.cache_max_age) == (64, 1)
+    assert not settings.trusted_only
 
 
 def test_everything_can_be_set() -> None:
@@ -28,11 +30,16 @@ def test_everything_can_be_set() -> None:
             "STORE_CORS": "https://shop.example, https://www.shop.example",
             "ADMIN_CORS": "https://admin.shop.example",
             "PORT": "80",
+            "ANSWER_CACHE_MIB": "0",
+            "CACHE_MAX_AGE": "0",
+            "COUNTERFOIL_DOCUMENTS": "trusted",
         }
     )
     assert settings.production
+    assert settings.trusted_only
     assert settings.store_cors == ("https://shop.example", "https://www.shop.example")
     assert (settings.database_url, settings.port) == ("postgresql://me@db/shop", 80)
+    assert (settings.answer_cache_mib, settings.cache_max_age) == (0, 0)
 
 
 def test_production_lets_no_browser_call_unless_it_is_told_which() -> None:
@@ -43,12 +50,15 @@ def test_production_lets_no_browser_call_unless_it_is_told_which() -> None:
     ("environment", "said"),
     [
         ({"COUNTERFOIL_ENV": "staging"}, "write development or production"),
+        ({"COUNTERFOIL_DOCUMENTS": "all"}, "COUNTERFOIL_DOCUMENTS is 'all'; write any or trusted."),
         ({"DATABASE_URL": "mysql://db/shop"}, "DATABASE_URL must be an address such as postgresql://user@host/name"),
         ({"DATABASE_URL": "localhost"}, "DATABASE_URL must be an address"),
         ({"DATABASE_URL": "postgresql+asyncpg://db/shop"}, "DATABASE_URL must be an address"),
         ({"REDIS_URL": "http://cache"}, "REDIS_URL must be an address such as redis://host:6379/0"),
         ({"PORT": "http"}, "PORT is 'http'; write a number from 1 to 65535"),
         ({"PORT": "0"}, "PORT is '0'"),
+        ({"ANSWER_CACHE_MIB": "-1"}, "ANSWER_CACHE_MIB is '-1'; write a number from 0 to 65536"),
+        ({"CACHE_MAX_AGE": "1 h"}, "CACHE_MAX_AGE is '1 h'; write a number from 0 to 86400"),
         ({"PORT": "65536"}, "PORT is '65536'"),
         ({"STORE_CORS": "shop.example"}, "STORE_CORS has 'shop.example'; write origins such as https://"),
         ({"ADMIN_CORS": "https://a.example/admin"}, "ADMIN_CORS has 'https://a.example/admin'"),

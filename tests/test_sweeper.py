@@ -8,7 +8,7 @@ import pytest_asyncio
 from sqlalchemy import select, text
 
 from db import PaymentEvent
-from domain import checkout
+from domain import payment
 from domain.payment import Absent, PaymentDeclined
 from domain.processes.complete_cart import InProgress, complete_cart, sweep
 from domain.processes.shop import Shop
@@ -59,7 +59,7 @@ async def test_the_sweeper_places_the_order_when_the_money_was_promised(shop: Sh
     assert await sweep(paying) == 1
     await it_was_ordered(shop, api, cart)
     order = await shop.read.value(text('SELECT id FROM "order"'))
-    assert await complete_cart(paying, command(cart)) == order
+    assert (await complete_cart(paying, command(cart))).order.id == order
     assert len(bank.asked) == 1
 
 
@@ -96,7 +96,7 @@ async def test_many_stuck_payments_do_not_keep_the_others_from_being_swept(shop:
     for _ in range(2):
         with pytest.raises(InProgress):
             await complete_cart(paid_by(shop, Bank([NO_ANSWER])), command(await two_cups(api, cup)))
-    seen = {attempt.id for _ in range(60) for attempt in await checkout.abandoned(shop.read, 0, most=1)}
+    seen = {attempt.id for _ in range(60) for attempt in await payment.abandoned(shop.read, 0, most=1)}
     assert len(seen) == 2
 
 
@@ -114,13 +114,13 @@ async def test_a_provider_that_never_answers_does_not_stop_the_sweeper(shop: Sho
 async def late_success(shop: Shop, api: Api, cart: Cart, bank: Bank) -> None:
     """The sweeper releases an attempt while the provider is at it, and the money is promised after that."""
     paying = paid_by(shop, bank)
-    payment = asyncio.create_task(complete_cart(paying, command(cart)))
+    paid_late = asyncio.create_task(complete_cart(paying, command(cart)))
     await until(lambda: len(bank.asked) == 1)
     assert await sweep(paying) == 1
     await nothing_was_ordered(shop, api, cart)
     bank.spoke.set()
     with pytest.raises(PaymentDeclined, match="nothing was ordered"):
-        await payment
+        await paid_late
 
 
 async def test_money_that_comes_after_the_release_is_recorded_and_sent_back(shop: Shop, api: Api, cup: Sold) -> None:

@@ -3,12 +3,11 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from uuid import UUID
 
 from db import PaymentAttempt
 from db.payment import AttemptState
-from domain import checkout
-from domain.checkout import CompleteCart
+from domain import checkout, payment
+from domain.checkout import CompleteCart, Placed
 from domain.payment import Absent, Authorised, Charge, Declined, PaymentDeclined, PaymentProvider
 from domain.processes.shop import Shop
 from domain.refusal import ErrorCode, Refusal, ValidationFailed
@@ -24,22 +23,24 @@ class InProgress(Refusal):
     code = ErrorCode.IN_PROGRESS
 
 
-async def complete_cart(shop: Shop, command: CompleteCart) -> UUID:
-    """Pays and places the order; returns its id. Called again with the same key it goes on where it was."""
+async def complete_cart(shop: Shop, command: CompleteCart) -> Placed:
+    """Pays and places the order. Called again with the same key it goes on where it was."""
     provider = shop.providers.get(command.provider)
     if provider is None:
         known = ", ".join(sorted(shop.providers))
         raise ValidationFailed(f"There is no such payment provider; choose of: {known}.", path=("payment_provider",))
     async with shop.tx() as tx:
         prepared = await checkout.prepare(tx, command)
-    if prepared.attempt is not None and prepared.attempt.state != AttemptState.SUCCEEDED:
-        if prepared.attempt.state == AttemptState.FAILED:
-            raise PaymentDeclined("The payment was declined.")
-        await _pay(shop, provider, prepared.charge)
-    return prepared.order_id
+    if prepared.placed is not None:
+        return prepared.placed
+    if prepared.attempt is None or prepared.attempt.state == AttemptState.SUCCEEDED:
+        return await checkout.placed_as(shop.read, prepared.order_id)
+    if prepared.attempt.state == AttemptState.FAILED:
+        raise PaymentDeclined("The payment was declined.")
+    return await _pay(shop, provider, prepared.charge)
 
 
-async def _pay(shop: Shop, provider: PaymentProvider, charge: Charge) -> None:
+async def _pay(shop: Shop, provider: PaymentProvider, charge: Charge) -> Placed:
     try:
         async with asyncio.timeout(shop.answer_within):
             answer = await provider.authorise(charge)
@@ -51,7 +52,7 @@ async def _pay(shop: Shop, provider: PaymentProvider, charge: Charge) -> None:
         async with shop.tx() as tx:
             await checkout.release(tx, charge.attempt_id, AttemptState.FAILED)
         raise PaymentDeclined(answer.message, retryable=answer.retryable)
-    await _finalise(shop, provider, charge, answer)
+    return await _finalise(shop, provider, charge, answer)
 
 
 def _check_met(charge: Charge, answer: Authorised | Declined | Absent) -> None:
@@ -60,16 +61,17 @@ def _check_met(charge: Charge, answer: Authorised | Declined | Absent) -> None:
         raise ValueError(f"{answer.amount} {answer.currency} instead of {charge.amount} {charge.currency}")
 
 
-async def _finalise(shop: Shop, provider: PaymentProvider, charge: Charge, authorised: Authorised) -> None:
+async def _finalise(shop: Shop, provider: PaymentProvider, charge: Charge, authorised: Authorised) -> Placed:
     async with shop.tx() as tx:
         placed = await checkout.finalise(tx, charge.attempt_id, authorised)
-    if not placed:
+    if placed is None:
         try:
             await _cancel(shop, provider, charge)
         except Exception:
             # The money is recorded as an event of the attempt, and nothing was ordered: that is the answer.
             _log.exception("provider %s has money for attempt %s, which was given up", provider.name, charge.attempt_id)
         raise PaymentDeclined("The payment took too long and was given up; nothing was ordered.")
+    return placed
 
 
 async def _cancel(shop: Shop, provider: PaymentProvider, charge: Charge) -> Authorised | Absent:
@@ -79,7 +81,7 @@ async def _cancel(shop: Shop, provider: PaymentProvider, charge: Charge) -> Auth
 
 async def sweep(shop: Shop) -> int:
     """Ends attempts that nobody waits for any more, with the provider's word; returns how many."""
-    attempts = await checkout.abandoned(shop.read, shop.sweep_after)
+    attempts = await payment.abandoned(shop.read, shop.sweep_after)
     return sum(await asyncio.gather(*(_try_to_end(shop, attempt) for attempt in attempts)))
 
 

@@ -1,7 +1,7 @@
 """A small schema made for trouble, and both executors over it."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Hashable
+from collections.abc import AsyncGenerator, Callable, Hashable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NewType, Union
@@ -72,10 +72,10 @@ async def _shouts(_context: "Context", keys: list[Any]) -> list[Any]:
 ROW, LIST, SHOUT = Batch("row", _rows), Batch("list", _lists), Batch("shout", _shouts)
 
 
-def _key(row: Any, loud: int) -> Hashable:
+def _keys(rows: Sequence[Any], loud: int) -> list[Hashable]:
     if loud < 0:
         raise ValueError("quieter than nothing")
-    return value_of(row, "name"), loud
+    return [(value_of(row, "name"), loud) for row in rows]
 
 
 async def _echo(_ctx: Any, row: Any, **given: Any) -> Any:
@@ -136,7 +136,7 @@ class Thing(Named):
     called: str | None = loads(ROW, "child", "With a step after it.", then=lambda row: value_of(row, "name"))
     children: list["Thing | None"] | None = loads(LIST, "children", "A batch of lists.")
     children_sure: list["Thing"] = loads(LIST, "children", "A batch of lists.")
-    shout: str | None = loads(SHOUT, _key, "A key with arguments.", loud=arg(int, "How.", 1))
+    shout: str | None = loads(SHOUT, _keys, "A key with arguments.", loud=arg(int, "How.", 1))
     asked: str | None = asks(_of_row, "One by one.")
     asked_sure: str = asks(_of_row, "One by one.")
     asked_thing: "Thing | None" = asks(_of_row, "One by one.")

@@ -1,28 +1,36 @@
-"""Valid operations of a schema, made at random: fragments, aliases, merged fields, directives, variables, nesting."""
+"""Valid operations of a schema, made at random: fragments, aliases, merged fields, directives, variables, nesting.
+
+Queries select any root fields. Mutations take up to three of those, and subscriptions one, whose arguments are known.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
+    GraphQLArgument,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
+    OperationType,
     get_named_type,
     is_composite_type,
     is_leaf_type,
+    is_required_argument,
 )
 from hypothesis import strategies as st
 
 Draw = Any
 DEEPEST = 6
+QUERY, MUTATION, SUBSCRIPTION = OperationType.QUERY, OperationType.MUTATION, OperationType.SUBSCRIPTION
 
 
 @dataclass
 class Operation:
+    kind: OperationType
     document: str
     variables: dict[str, Any]
 
@@ -67,8 +75,9 @@ class Writing:
 
     def field(self, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> str:
         names = [n for n, f in type_.fields.items() if depth < DEEPEST or is_leaf_type(get_named_type(f.type))]
-        if not names:
-            return ""
+        return self.one_of(type_, names, depth) if names else ""
+
+    def one_of(self, type_: GraphQLObjectType | GraphQLInterfaceType, names: list[str], depth: int) -> str:
         name = self.draw(st.sampled_from(names))
         definition = type_.fields[name]
         arguments = self.arguments(f"{type_.name}.{name}", definition)
@@ -76,6 +85,22 @@ class Writing:
         below = get_named_type(definition.type)
         inside = self.selection(below, depth + 1) if is_composite_type(below) else ""
         return f"{alias}{name}{arguments} {self.switch()} {inside}"
+
+    def root(self, type_: GraphQLObjectType, kind: OperationType) -> str:
+        if kind is QUERY:
+            return self.selection(type_, 0)
+        names = [
+            name
+            for name, definition in type_.fields.items()
+            if all(self.known(f"{type_.name}.{name}", *one) is not None for one in definition.args.items())
+        ]
+        count = self.draw(st.integers(1, 3)) if kind is MUTATION else 1
+        return f"{{ {' '.join(self.one_of(type_, names, 0) for _ in range(count))} }}"
+
+    def known(self, place: str, name: str, argument: GraphQLArgument) -> Sequence[Any] | None:
+        """The values for an argument; of one that may be left out there may be none."""
+        values = self.values.get(f"{place}({name})") or self.values.get(f"({name})")
+        return values or (None if is_required_argument(argument) else ())
 
     def arguments(self, place: str, definition: GraphQLField) -> str:
         written: list[str] = []
@@ -105,12 +130,14 @@ class Writing:
 
 
 @st.composite
-def operations(draw: Draw, schema: GraphQLSchema, values: Mapping[str, Sequence[Any]]) -> Operation:
-    """A query that validates, with variables that fit."""
-    writing = Writing(schema, values, draw)
-    root = schema.query_type
-    assert root is not None
-    body = writing.selection(root, 0)
+def operations(
+    draw: Draw, schema: GraphQLSchema, values: Mapping[str, Sequence[Any]], kinds: Sequence[OperationType]
+) -> Operation:
+    """An operation of one of these kinds that validates, with variables that fit."""
+    writing, kind = Writing(schema, values, draw), draw(st.sampled_from(kinds))
+    type_ = schema.get_root_type(kind)
+    assert type_ is not None
+    body = writing.root(type_, kind)
     declared = ", ".join(f"${name}: {type_}" for name, type_ in writing.declared.items())
-    header = f"query Q({declared})" if declared else "query Q"
-    return Operation("\n".join([f"{header} {body}", *writing.fragments]), writing.variables)
+    header = f"{kind.value} Q({declared})" if declared else f"{kind.value} Q"
+    return Operation(kind, "\n".join([f"{header} {body}", *writing.fragments]), writing.variables)

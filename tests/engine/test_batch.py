@@ -2,10 +2,11 @@
 
 import asyncio
 import gc
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from engine.batch import Batch, Loaded
 
@@ -36,11 +37,11 @@ class Shelf:
         return [f"{key} of {len(self.calls)}" for key in keys]
 
 
-@pytest.fixture(autouse=True)
-def complaints() -> Iterator[list[Any]]:
+@pytest_asyncio.fixture(autouse=True)
+async def complaints() -> AsyncIterator[list[Any]]:
     """What the loop complains of, such as exceptions that nobody retrieved."""
     heard: list[Any] = []
-    loop = asyncio.get_event_loop_policy().get_event_loop()
+    loop = asyncio.get_running_loop()
     loop.set_exception_handler(lambda _loop, context: heard.append(context))
     yield heard
     gc.collect(1)

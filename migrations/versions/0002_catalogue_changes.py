@@ -1,0 +1,116 @@
+"""Changes of the catalogue are announced"""
+
+from typing import Any
+
+from alembic import op
+
+revision: str = "0002"
+down_revision: str | None = "0001"
+branch_labels: Any = None
+depends_on: Any = None
+
+LOG = """
+CREATE FUNCTION log_catalogue_change(tags text[]) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO event (name, topic, data)
+    SELECT 'CatalogueChanged', 'catalogue',
+           jsonb_build_object('tags', CASE WHEN cardinality(tags) > 500 THEN '{catalogue}' ELSE tags END)
+    WHERE cardinality(tags) > 0
+$$;
+"""
+ANNOUNCE = """
+CREATE FUNCTION announce_catalogue_change() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    tags text[] := ARRAY['catalogue'];
+BEGIN
+    IF TG_OP <> 'TRUNCATE' THEN
+        EXECUTE format('SELECT ARRAY(SELECT DISTINCT %s FROM %s AS c %s LIMIT 501)', TG_ARGV[0],
+            CASE TG_OP WHEN 'UPDATE' THEN '(TABLE changed UNION ALL TABLE former)' ELSE 'changed' END,
+            TG_ARGV[1]) INTO tags;
+        IF TG_TABLE_NAME = 'product' AND cardinality(tags) > 0 THEN
+            tags := array_append(tags, 'products');
+        ELSIF TG_TABLE_NAME = 'variant_stock_item' THEN
+            -- Sales that cannot see the new link yet do not name its product: they are to commit before it does.
+            PERFORM FROM stock_level WHERE stock_item_id IN (SELECT stock_item_id FROM changed)
+            ORDER BY id FOR NO KEY UPDATE;
+        END IF;
+    END IF;
+    PERFORM log_catalogue_change(tags);
+    RETURN NULL;
+END $$;
+"""
+ANNOUNCE_STOCK = """
+CREATE FUNCTION announce_stock_change() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    tags text[] := ARRAY['catalogue'];
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        tags := ARRAY(
+            SELECT DISTINCT 'product:' || v.product_id
+            FROM (SELECT id, stock_item_id,
+                         greatest(on_hand + backorder_limit - reserved - allocated, 0) AS free FROM former) AS f
+            FULL JOIN (SELECT id, stock_item_id,
+                         greatest(on_hand + backorder_limit - reserved - allocated, 0) AS free FROM changed) AS c
+              ON c.id = f.id AND c.stock_item_id = f.stock_item_id
+            JOIN variant_stock_item AS s ON s.stock_item_id = coalesce(c.stock_item_id, f.stock_item_id)
+            JOIN variant AS v ON v.id = s.variant_id
+            WHERE coalesce(c.free, 0) <> coalesce(f.free, 0)
+              AND least(coalesce(c.free, 0), coalesce(f.free, 0)) < 100 * s.quantity
+            LIMIT 501);
+    ELSIF TG_OP <> 'TRUNCATE' THEN
+        tags := ARRAY(
+            SELECT DISTINCT 'product:' || v.product_id
+            FROM changed AS c
+            JOIN variant_stock_item AS s ON s.stock_item_id = c.stock_item_id
+            JOIN variant AS v ON v.id = s.variant_id
+            WHERE c.on_hand + c.backorder_limit - c.reserved - c.allocated > 0
+            LIMIT 501);
+    END IF;
+    PERFORM log_catalogue_change(tags);
+    RETURN NULL;
+END $$;
+"""
+OF_PRODUCT = "announce_catalogue_change('''product:'' || c.product_id', '')"
+OF_VARIANT = "announce_catalogue_change('''product:'' || v.product_id', 'JOIN variant AS v ON v.id = c.variant_id')"
+TRIGGERS = {
+    "product": "announce_catalogue_change('''product:'' || c.id', '')",
+    "media": OF_PRODUCT,
+    "product_option": OF_PRODUCT,
+    "option_value": "announce_catalogue_change('''product:'' || o.product_id', 'JOIN product_option AS o ON o.id = c.option_id')",
+    "variant": OF_PRODUCT,
+    "variant_option_value": OF_PRODUCT,
+    "variant_stock_item": OF_VARIANT,
+    "price": OF_VARIANT,
+    "product_category": OF_PRODUCT,
+    "product_collection": OF_PRODUCT,
+    "category": "announce_catalogue_change('''category''', '')",
+    "collection": "announce_catalogue_change('''collection''', '')",
+    "region": "announce_catalogue_change('''region''', '')",
+    "region_country": "announce_catalogue_change('''region''', '')",
+    "stock_level": "announce_stock_change()",
+}
+ROWS = {
+    "INSERT": "REFERENCING NEW TABLE AS changed ",
+    "UPDATE": "REFERENCING OLD TABLE AS former NEW TABLE AS changed ",
+    "DELETE": "REFERENCING OLD TABLE AS changed ",
+    "TRUNCATE": "",
+}
+
+
+def upgrade() -> None:
+    for function in (LOG, ANNOUNCE, ANNOUNCE_STOCK):
+        op.execute(function)
+    for table, call in TRIGGERS.items():
+        for kind, rows in ROWS.items():
+            op.execute(
+                f"CREATE TRIGGER {table}_changed_{kind.lower()} AFTER {kind} ON {table} {rows}"
+                f"FOR EACH STATEMENT EXECUTE FUNCTION {call}"
+            )
+
+
+def downgrade() -> None:
+    for table in TRIGGERS:
+        for kind in ROWS:
+            op.execute(f"DROP TRIGGER {table}_changed_{kind.lower()} ON {table}")
+    op.execute("DROP FUNCTION announce_stock_change()")
+    op.execute("DROP FUNCTION announce_catalogue_change()")
+    op.execute("DROP FUNCTION log_catalogue_change(text[])")
