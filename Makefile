@@ -40,7 +40,7 @@ test-graphql-core: install ## the same without the engine: graphql-core executes
 	@COUNTERFOIL_ENGINE=graphql-core $(PYTEST) --ignore=tests/engine --ignore=tests/embedded
 
 fuzz: install ## compares both executors on 20,000 generated operations
-	@FUZZ_EXAMPLES=20000 $(PYTEST) -v tests/engine/test_equality.py tests/engine/test_odd_fuzz.py
+	@FUZZ_EXAMPLES=20000 $(PYTEST) -vv tests/engine/test_equality.py tests/engine/test_odd_fuzz.py
 
 bench: install ## measures everything on this machine, in about three minutes (ARGS="--products 10000")
 	@$(BIN)/python -m bench $(ARGS)

@@ -19,6 +19,12 @@ class Actor:
     id: UUID | None = None
     permissions: frozenset[str] = frozenset()
     expires_at: datetime | None = None
+    session_id: UUID | None = None
+    """The sign-in that the access token belongs to."""
+    api_key_id: UUID | None = None
+    """The secret key of a program, which may then do what its scopes say."""
+    request_id: str = ""
+    """For the audit log."""
 
     @property
     def customer_id(self) -> UUID | None:

@@ -29,6 +29,10 @@ class ErrorCode(StrEnum):
     PAYMENT_DECLINED = "payment_declined"
     PRICE_CHANGED = "price_changed"
     REQUIREMENTS_NOT_MET = "requirements_not_met"
+    SECOND_FACTOR_REQUIRED = "second_factor_required"
+    SESSION_ENDED = "session_ended"
+    TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code
+    TOO_MANY_ATTEMPTS = "too_many_attempts"
     VALIDATION_FAILED = "validation_failed"
     VARIANT_COMBINATION_EXISTS = "variant_combination_exists"
     VERSION_CONFLICT = "version_conflict"

@@ -6,7 +6,19 @@ from typing import Any
 
 import strawberry
 
-from domain import cart, cart_line, checkout, customer, payment, refusal, reservation, workflow
+from domain import (
+    attempt,
+    cart,
+    cart_line,
+    checkout,
+    customer,
+    payment,
+    refusal,
+    reservation,
+    session,
+    single_use,
+    workflow,
+)
 from domain.assessment import RequirementCode, Step
 from domain.processes import complete_cart
 from domain.refusal import ErrorCode
@@ -30,6 +42,10 @@ enum(
     PAYMENT_DECLINED="The payment failed.",
     PRICE_CHANGED="The total is another one.",
     REQUIREMENTS_NOT_MET="Something is missing.",
+    SECOND_FACTOR_REQUIRED="A code of the second factor is needed, or the one given is wrong.",
+    SESSION_ENDED="The sign-in has ended.",
+    TOKEN_INVALID="The link is not valid any more.",
+    TOO_MANY_ATTEMPTS="It was tried too often.",
     VALIDATION_FAILED="A value that cannot be right.",
     VARIANT_COMBINATION_EXISTS="There is such a variant already.",
     VERSION_CONFLICT="It has changed since it was read.",
@@ -183,6 +199,23 @@ class InvalidCredentials(UserError):
     """The e-mail address or the password is wrong."""
 
 
+@view(session.SessionEnded)
+class SessionEnded(UserError):
+    """This sign-in has ended; sign in again."""
+
+
+@view(single_use.TokenInvalid)
+class TokenInvalid(UserError):
+    """The link was used, replaced, is too old or for something else; ask for a new one."""
+
+
+@view(attempt.TooManyAttempts)
+class TooManyAttempts(UserError):
+    """It was tried too often; nothing was checked."""
+
+    retry_after: int = column("Try again in so many seconds.")
+
+
 @view(customer.EmailTaken)
 class EmailTaken(UserError):
     """There is an account with this address."""
@@ -220,6 +253,9 @@ ERROR_TYPES: tuple[type, ...] = (
     PaymentDeclined,
     PriceChanged,
     RequirementsNotMet,
+    SessionEnded,
+    TokenInvalid,
+    TooManyAttempts,
     ValidationFailed,
     VersionConflict,
 )

@@ -64,9 +64,9 @@ class Answers:
         read: list[Message] = []
         raw = scope["query_string"] if asked[0] == "GET" else await whole_body(receive, read)
         if self._kept is not None:
-            self._asked_at = time.monotonic()
             answer = self._kept.find((raw, asked))
             if answer is not None:
+                self._asked_at = time.monotonic()
                 await _send(answer, scope, send)
                 return
         receive = _replayed(read, receive)
@@ -76,6 +76,7 @@ class Answers:
             return
         answer = await self._find(asked_for)
         if answer is not None:
+            self._asked_at = time.monotonic()
             await _send(answer, scope, send)
         else:
             await self._execute(asked_for, app, scope, receive, send)
@@ -90,9 +91,8 @@ class Answers:
 
     async def _find(self, asked: Question) -> Answer | None:
         """It may be known by its meaning, be executed just now for somebody else, or be known to another process."""
-        if self._kept is None:
+        if self._kept is None or self._kept.position is None:
             return None
-        self._follow()
         answer = self._kept.find_key(asked)
         keeps = self._keeps.get(asked.document)
         if answer is not None or keeps is False:
@@ -137,6 +137,7 @@ class Answers:
         self._remember(asked, keeps=keeps)
         if ctx is None or not keeps:
             return None
+        self._follow()
         etag = b'"' + b64encode(sha256(body).digest()[:18]) + b'"'
         about: Headers = [(b"etag", etag), *self._public] if scope["method"] == "GET" else [NOT_KEPT]
         answer = Answer(
@@ -160,8 +161,9 @@ class Answers:
             self._keeps.popitem(last=False)
 
     def _follow(self) -> None:
-        """Changes are followed while anybody asks; the first ones are executed meanwhile."""
-        if self._following is None or self._following.done():
+        """Changes are followed while anybody asks for what can be kept; the first answers are not kept yet."""
+        self._asked_at = time.monotonic()
+        if self._kept is not None and (self._following is None or self._following.done()):
             self._following = asyncio.create_task(self._run())
 
     async def _run(self) -> None:

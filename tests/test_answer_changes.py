@@ -20,6 +20,7 @@ from domain.processes.shop import Shop
 from domain.product import ProductDraft, VariantDraft
 from server import answers as answers_
 from server import kept as kept_
+from server.answers import Answers
 from server.relay import POLL_SECONDS, Relay
 from tests import given
 from tests.answers import QUERIES, Keeping, catalogue, keeping_app
@@ -270,6 +271,16 @@ async def test_news_do_not_wait_behind_requests(shop: Shop, keeping: Keeping) ->
             await busy.enter_async_context(pool.acquire())
         await asyncio.sleep(kept_.LEASE_SECONDS + 2 * POLL_SECONDS)
         assert await keeping.was_kept(QUERIES["cup"])
+
+
+async def test_for_carts_nothing_is_followed(shop: Shop, api: Api, keeping: Keeping) -> None:
+    await given.regions(shop)
+    cart = await given.cart(api)
+    for _ in range(3):
+        await keeping.post(f'{{ cart(id: "{cart.id}") {{ id }} }}', x_cart_token=cart.token)
+        await keeping.post("mutation { cartCreate(input: {}) { token } }")
+    assert cast(Answers, keeping.api.answers)._following is None
+    await keeping.followed()
 
 
 async def test_when_nobody_asks_nothing_is_followed(
