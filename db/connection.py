@@ -97,6 +97,9 @@ class Read(ABC):
     @abstractmethod
     async def _fetch(self, sql: str, arguments: Sequence[Any]) -> list[Any]: ...
 
+    async def close(self) -> None:  # noqa: B027 - not abstract, as most hold nothing
+        """Gives back what it holds between two statements."""
+
     async def all(self, statement: TypedReturnsRows[T], **parameters: Any) -> list[T]:
         """The rows of one mapped class (or of several columns, by their names)."""
         return await self._fetch(*compiled(cast(Executable, statement), parameters))

@@ -17,13 +17,32 @@ class Batch:
     """Its values are the same for everybody who asks in the same context, so an answer made of them may be kept."""
 
 
-@dataclass(eq=False)
 class _Flight:
-    """One call of a batch: the keys on it, and how many wait for them."""
+    """One call of a batch: the keys on it, and who waits for them."""
 
-    passengers: dict[Any, None]
-    task: "asyncio.Task[None]"
-    waiting: int = 0
+    def __init__(self) -> None:
+        self.passengers: dict[Any, None] = {}
+        self.waiting = 0
+        self.task: asyncio.Task[None] | None = None
+        self._landed = False
+        self._failure: BaseException | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    async def landed(self) -> None:
+        """A waiter that is cancelled takes nobody's flight along."""
+        if not self._landed:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+        if self._failure is not None:
+            raise self._failure
+
+    def land(self, failure: BaseException | None = None) -> None:
+        """Tells those who still wait; a failure that nobody waits for is nobody's news."""
+        self._landed, self._failure = True, failure
+        for waiter in self._waiters:
+            if not waiter.done():
+                waiter.set_result(None)
 
 
 class Loaded:
@@ -56,7 +75,7 @@ class Loaded:
             new = [key for key in missing if key not in flights]
             if new:
                 flights.update(dict.fromkeys(new, self._boarding(batch, new)))
-            await _landed({flights[key] for key in missing})
+            await _all_landed({flights[key] for key in missing})
         return [values[key] for key in wanted]
 
     def prime(self, batch: Batch, key: Hashable, value: Any) -> None:
@@ -67,26 +86,28 @@ class Loaded:
         """The call that has not begun yet, with these keys on it."""
         flight = self._boardings.get(batch)
         if flight is None:
-            passengers: dict[Any, None] = {}
-            task = asyncio.ensure_future(self._fly(batch, passengers, self._values[batch], self._flights[batch]))
-            task.add_done_callback(_heard)
-            flight = self._boardings[batch] = _Flight(passengers, task)
+            flight = self._boardings[batch] = _Flight()
+            flight.task = asyncio.ensure_future(self._fly(batch, flight, self._values[batch], self._flights[batch]))
         flight.passengers.update(dict.fromkeys(keys))
         return flight
 
-    async def _fly(
-        self, batch: Batch, passengers: dict[Any, None], values: dict[Any, Any], flights: dict[Any, _Flight]
-    ) -> None:
+    async def _fly(self, batch: Batch, flight: _Flight, values: dict[Any, Any], flights: dict[Any, _Flight]) -> None:
         """`values` and `flights` are those of when it was boarded: `clear` may have put others in their place."""
-        boarding = self._boardings.get(batch)
-        if boarding is not None and boarding.passengers is passengers:
+        if self._boardings.get(batch) is flight:
             del self._boardings[batch]
-        keys = list(passengers)
+        keys = list(flight.passengers)
+        failure: BaseException | None = None
         try:
             values.update(dict(zip(keys, await self._call(batch, keys), strict=True)))
+        except Exception as error:  # whoever waits raises it
+            failure = error
+        except asyncio.CancelledError as cancelled:
+            failure = cancelled
+            raise
         finally:
             for key in keys:
                 flights.pop(key, None)
+            flight.land(failure)
 
     async def _call(self, batch: Batch, keys: list[Any]) -> Sequence[Any]:
         return await batch.load(self._context, keys)
@@ -95,7 +116,8 @@ class Loaded:
         """Ends the calls that nobody waits for any more, because the operation was cancelled."""
         for batch, flights in self._flights.items():
             for flight in {flight for flight in flights.values() if not flight.waiting}:
-                flight.task.cancel()
+                if flight.task is not None:
+                    flight.task.cancel()
                 for key in flight.passengers:
                     flights.pop(key, None)
                 if self._boardings.get(batch) is flight:
@@ -108,19 +130,12 @@ class Loaded:
         self._boardings.clear()
 
 
-async def _landed(flights: set[_Flight]) -> None:
-    """A waiter that is cancelled takes nobody's flight along."""
+async def _all_landed(flights: set[_Flight]) -> None:
     for flight in flights:
         flight.waiting += 1
     try:
         for flight in flights:
-            await asyncio.shield(flight.task)
+            await flight.landed()
     finally:
         for flight in flights:
             flight.waiting -= 1
-
-
-def _heard(flight: "asyncio.Task[None]") -> None:
-    """A failure reaches those who still wait; when they are gone, or failed before, it is nobody's news."""
-    if not flight.cancelled():
-        flight.exception()

@@ -101,14 +101,34 @@ class Runner:
 
 
 async def _side_by_side(waiting: Sequence[Awaitable[Any]]) -> list[Any]:
-    """All results; when one fails the others are ended before it is raised."""
+    """All results; when one fails the others are ended before it is raised.
+
+    As asyncio.gather, but the last one to end wakes the waiter itself: one turn of the loop less on each level.
+    """
     if len(waiting) < 2:
         return [await one for one in waiting]
-    tasks = [asyncio.ensure_future(one) for one in waiting]
+    ended = asyncio.get_running_loop().create_future()
+    results: list[Any] = [None] * len(waiting)
+    left = len(waiting)
+
+    async def run(place: int, one: Awaitable[Any]) -> None:
+        nonlocal left
+        try:
+            results[place] = await one
+        except Exception as error:
+            if not ended.done():
+                ended.set_exception(error)
+            return
+        left -= 1
+        if not left and not ended.done():
+            ended.set_result(None)
+
+    tasks = [asyncio.ensure_future(run(place, one)) for place, one in enumerate(waiting)]
     try:
-        return list(await asyncio.gather(*tasks))
+        await ended
     except BaseException:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         raise
+    return results

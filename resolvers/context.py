@@ -11,10 +11,13 @@ from sqlalchemy import bindparam, select
 
 from db import Order, Region, RegionCountry
 from db.connection import Read
+from db.operation import OperationRead
+from db.session import Purpose
 from db.workflow import ActorKind
 from domain.actor import Actor, OrderAccess
 from domain.processes.shop import Shop
 from domain.refusal import Refusal
+from domain.session import Begun
 from engine.batch import Batch, Loaded
 from engine.plan import Selection
 from resolvers import ids
@@ -25,18 +28,49 @@ QUERY = "Query"
 """The type of the root of queries; of other operations only payloads and items are planned."""
 PUBLIC = "public"
 """Anybody may ask; whose rows they get is decided in the query itself."""
+SIGNED_IN = "signed_in"
+"""Whoever has signed in, as a customer or as staff; no program with a key."""
+SIGNED_IN_CUSTOMER = "signed_in:customer"
+SIGNED_IN_STAFF = "signed_in:staff"
+_SIGNED_IN = {
+    SIGNED_IN: (ActorKind.CUSTOMER, ActorKind.STAFF),
+    SIGNED_IN_CUSTOMER: (ActorKind.CUSTOMER,),
+    SIGNED_IN_STAFF: (ActorKind.STAFF,),
+}
 
 
 class Tokens(Protocol):
     """Signs and reads what callers prove themselves with."""
 
-    def access_token(self, kind: ActorKind, subject: UUID) -> tuple[str, int]:
-        """A sign-in's token and for how many seconds it is good."""
+    def access_token(self, kind: ActorKind, subject_id: UUID, session_id: UUID) -> tuple[str, int]:
+        """A session's token and for how many seconds it is good."""
         ...
+
+    def single_use_token(self, purpose: Purpose, token_id: UUID) -> str: ...
+
+    def read_single_use_token(self, purpose: Purpose, token: str) -> UUID | None: ...
 
     def order_token(self, access: OrderAccess) -> str: ...
 
     def read_order_token(self, token: str) -> OrderAccess | None: ...
+
+
+class Cookies(Protocol):
+    """The cookies of sessions, those of the request and those that its answer sets."""
+
+    def may_use(self, kind: ActorKind) -> bool:
+        """Whether the request has proved to come from where sessions of this kind may live in cookies."""
+        ...
+
+    def refresh_token(self, kind: ActorKind) -> str | None:
+        """That of the request, if it may use it."""
+        ...
+
+    def give(self, begun: Begun) -> int:
+        """Sets the cookies of a session; for how many seconds its access token is good."""
+        ...
+
+    def clear(self, kind: ActorKind) -> None: ...
 
 
 class Wakes(Protocol):
@@ -76,6 +110,12 @@ class Ctx:
     choice: ContextChoice = ContextChoice()
     cart_token: str | None = None
     access_token: str | None = None
+    buyer_address: str = ""
+    """The network address of whoever buys, as far as it is known from somebody who is trusted."""
+    device: str = ""
+    """What the client calls itself."""
+    cookies: Cookies | None = None
+    """Null where none can be set."""
     document: Any = None
     """What the engine knows of the document that is being run."""
     trace: Trace | None = None
@@ -86,13 +126,18 @@ class Ctx:
     """All of the answer is the same for everybody who asks the same in the same context."""
     _region: "asyncio.Future[Region] | None" = None
     loaded: Loaded = field(init=False)
+    read: Read = field(init=False)
 
     def __post_init__(self) -> None:
         self.loaded = Loaded(self) if self.trace is None else TracedLoaded(self, self.trace)
+        self.read = OperationRead(self.shop.database)
 
-    @property
-    def read(self) -> Read:
-        return self.shop.read
+    async def close(self) -> None:
+        """The operation is over. graphql-core's executor is part of a cycle, which would keep all rows until the
+        garbage is collected.
+        """
+        self.loaded.clear()
+        await self.read.close()
 
     async def load(self, batch: Batch, key: Hashable) -> Any:
         return await self.loaded.load(batch, key)
@@ -114,8 +159,10 @@ class Ctx:
             self.trace.handed_over(error, self.request_id)
 
     def require(self, needs: str) -> None:
-        """Lets through who has the permission; `PUBLIC` is everybody."""
-        if needs == PUBLIC or self.actor.may(needs):
+        """Lets through who has the permission; `PUBLIC` is everybody, `SIGNED_IN…` are people with a session."""
+        kinds = _SIGNED_IN.get(needs)
+        allowed = self.actor.may(needs) if kinds is None else self.actor.session_id and self.actor.kind in kinds
+        if needs == PUBLIC or allowed:
             return
         if self.actor.id is None:
             raise Unauthenticated("Sign in first.")

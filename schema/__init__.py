@@ -53,8 +53,7 @@ class Schema(strawberry.Schema):
                 raise NeedsStream(error.operation_type) from None
             raise
         finally:
-            # graphql-core's executor is part of a cycle, which would keep all rows until the garbage is collected.
-            context_value.loaded.clear()
+            await context_value.close()
 
     async def stream(self, *args: Any, **kwargs: Any) -> Any:
         """Ends after an item that could not be told, so that whoever resumes with the last `seq` misses nothing."""

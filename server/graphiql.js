@@ -13,10 +13,10 @@
         let unread = "";
         try {
           for (let part = await reader.read(); !part.done; part = await reader.read()) {
-            const events = (unread + part.value).split("\r\n\r\n");
+            const events = (unread + part.value).split("\n\n");
             unread = events.pop();
             for (const event of events) {
-              const data = event.match(/^event: next\r\ndata: (.*)$/)?.[1];
+              const data = event.match(/^event: next\ndata: (.*)$/)?.[1];
               if (data) yield JSON.parse(data);
             }
           }

@@ -47,6 +47,13 @@ class EventStream(SSETransport):
         """Who takes JSON as well gets JSON: urql lists all that it can read with every query and mutation."""
         return super().accepts(accept) and "json" not in accept.lower()
 
+    def encode_event(self, event: str, data: str | None = None) -> str:
+        """Lines end with a line feed alone: urql finds no event else, and the standard allows it."""
+        return super().encode_event(event, data).replace("\r\n", "\n")
+
+    def encode_comment(self, comment: str) -> str:
+        return super().encode_comment(comment).replace("\r\n", "\n")
+
     def allowed_operation_types(self, allowed_operation_types: set[OperationType]) -> Iterable[OperationType]:
         return set(allowed_operation_types) - {OperationType.MUTATION}
 

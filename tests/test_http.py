@@ -174,7 +174,7 @@ async def events(answer: httpx.Response) -> list[tuple[str, Any]]:
     """What a stream that has ended consisted of."""
     assert answer.status_code == 200
     assert answer.headers["content-type"].startswith("text/event-stream")
-    blocks = [block.split("\r\n") for block in answer.text.strip().split("\r\n\r\n")]
+    blocks = [block.split("\n") for block in answer.text.strip().split("\n\n")]
     read = [(name.removeprefix("event: "), data.removeprefix("data:").strip()) for name, data in blocks]
     return [(name, json.loads(data) if data else None) for name, data in read]
 
