@@ -59,6 +59,7 @@ class Order(Base):
         CheckConstraint("(status = 'pending') = (placed_at IS NULL)", name="placed_at"),
         CheckConstraint("total >= 0", name="total"),
         Index("ix_order_customer_id", "customer_id", "id"),
+        Index("ix_order_guest_email", "email", "id", postgresql_where=text("customer_id IS NULL")),
     )
 
     id: Mapped[Id]

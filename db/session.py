@@ -5,7 +5,7 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, CreatedAt, Id, one_of
@@ -89,6 +89,7 @@ class ApiKey(Base):
     __table_args__ = (
         one_of("kind", ApiKeyKind),
         CheckConstraint("kind = 'secret' OR scopes = '{}'", name="scopes"),
+        UniqueConstraint("rotated_from"),
     )
 
     id: Mapped[Id]
@@ -101,10 +102,11 @@ class ApiKey(Base):
     """Permissions (`resource:action`) of a secret key."""
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id", ondelete="SET NULL"))
     rotated_from: Mapped[UUID | None] = mapped_column(ForeignKey("api_key.id", ondelete="SET NULL"))
+    """The key that this one replaces; each is replaced by one at most."""
     created_at: Mapped[CreatedAt]
     last_used_at: Mapped[datetime | None]
     expires_at: Mapped[datetime | None]
-    """When it was rotated: the end of the overlap."""
+    """As it was made with; of one that was rotated no later than the end of the overlap."""
     revoked_at: Mapped[datetime | None]
 
 

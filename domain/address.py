@@ -36,10 +36,7 @@ class Address:
             with gathering.at(name):
                 if not value.strip() and name in {"last_name", "address1", "city"}:
                     raise ValidationFailed("This part of an address is required.")
-                if len(value) > LONGEST:
-                    raise ValidationFailed(f"At most {LONGEST} characters, please.")
-                if any(unicodedata.category(character) in NOT_ON_A_LINE for character in value):
-                    raise ValidationFailed("Line breaks and control characters do not belong here.")
+                check_line(value)
         with gathering.at("country"):
             if self.country not in COUNTRIES:
                 raise ValidationFailed(f"{self.country!r} is not an ISO 3166 country code such as DE.")
@@ -50,11 +47,19 @@ class Address:
         return {name: value.strip() for name, value in asdict(self).items()}
 
 
-def normalised_email(address: str) -> str:
+def check_line(value: str) -> None:
+    """What people write on one line, and not more of it than fits."""
+    if len(value) > LONGEST:
+        raise ValidationFailed(f"At most {LONGEST} characters, please.")
+    if any(unicodedata.category(character) in NOT_ON_A_LINE for character in value):
+        raise ValidationFailed("Line breaks and control characters do not belong here.")
+
+
+def normalised_email(address: str, path: str = "email") -> str:
     """An e-mail address in the form in which two of one person are equal: lower case, checked by syntax."""
     try:
         # The reserved domains (.test, .example) are how shops are tried out.
         checked = validate_email(address, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
-        raise ValidationFailed("This is not an e-mail address such as you@example.com.", path=("email",)) from None
+        raise ValidationFailed("This is not an e-mail address such as you@example.com.", path=(path,)) from None
     return checked.normalized.lower()

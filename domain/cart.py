@@ -18,6 +18,9 @@ from domain.actor import Actor
 from domain.address import Address
 from domain.refusal import ErrorCode, NotFound, Refusal
 
+NO_TOKEN: Final = ""
+"""In place of a token's hash: no token has it."""
+
 
 @dataclass(eq=False)
 class CartPaying(Refusal):

@@ -1,20 +1,27 @@
-"""Customers and staff: who they are when they sign in."""
+"""Customers: their accounts, from registering to a new password. Who an address belongs to is proven by mail alone.
 
-from collections.abc import Sequence
+Rows are locked in this order: tokens, a change of the address, the customer, sessions and what else is theirs.
+"""
+
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from sqlalchemy import any_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select, text, update
 
-from db import Customer, Role, Staff, StaffRole
+from db import Customer
 from db.connection import Read, Tx, new_id
-from domain.actor import EVERYTHING
-from domain.address import normalised_email
-from domain.refusal import ErrorCode, Refusal, ValidationFailed
+from db.session import Purpose
+from db.workflow import ActorKind
+from domain import session, single_use
+from domain.actor import Actor
+from domain.address import check_line, normalised_email
+from domain.event import Event, announce
+from domain.refusal import ErrorCode, Gathering, NotFound, Refusal, ValidationFailed
+from domain.single_use import TokenInvalid
 
-ADMINISTRATOR: Final = "Administrator"
+ACCOUNT_EXISTS: Final = "account_exists"
+"""Why a token for a new password is mailed to somebody who registers a second time."""
 
 
 @dataclass(eq=False)
@@ -31,14 +38,42 @@ class EmailTaken(Refusal):
 
 
 @dataclass(frozen=True)
+class CustomerConfirmed(Event):
+    """The address of the account is proven to be the customer's. Sent each time that it is proven."""
+
+    about: ClassVar[str] = "customer_id"
+    customer_id: UUID
+
+
+@dataclass(frozen=True)
 class Credentials:
     id: UUID
     password_hash: str | None
 
 
-def check_password(password: str) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """What customers say of themselves; null leaves it as it is."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    phone: str | None = None
+
+    def __post_init__(self) -> None:
+        gathering = Gathering()
+        for name, value in vars(self).items():
+            with gathering.at(name):
+                check_line(value or "")
+        gathering.raise_if_any()
+
+    @property
+    def given(self) -> dict[str, str]:
+        return {name: value.strip() for name, value in vars(self).items() if value is not None}
+
+
+def check_password(password: str, path: str = "password") -> None:
     if not 12 <= len(password) <= 200:
-        raise ValidationFailed("A password has 12 to 200 characters.", path=("password",))
+        raise ValidationFailed("A password has 12 to 200 characters.", path=(path,))
 
 
 async def customer_credentials(read: Read, email: str) -> Credentials | None:
@@ -46,42 +81,109 @@ async def customer_credentials(read: Read, email: str) -> Credentials | None:
     return Credentials(found.id, found.password_hash) if found else None
 
 
-async def staff_credentials(read: Read, email: str) -> Credentials | None:
-    found = await read.first(select(Staff).where(Staff.email == normalised_email(email), Staff.active))
-    return Credentials(found.id, found.password_hash) if found else None
+async def credentials_of(read: Read, customer_id: UUID) -> Credentials:
+    found = await read.one(select(Customer).where(Customer.id == customer_id))
+    return Credentials(found.id, found.password_hash)
 
 
-async def permissions(read: Read, staff_id: UUID) -> frozenset[str] | None:
-    """What a member of staff may do now, over all roles; null for one who is no longer active."""
-    found = await read.records(
-        select(Staff.id, Role.permissions)
-        .outerjoin(StaffRole, StaffRole.staff_id == Staff.id)
-        .outerjoin(Role, Role.id == StaffRole.role_id)
-        .where(Staff.id == staff_id, Staff.active)
+async def register(tx: Tx, email: str, password_hash: str, profile: Profile) -> None:
+    """Makes an account and mails a link that proves the address.
+
+    Where there is one, nothing changes: its owner is mailed a link for a new password. Both take the same statements.
+    """
+    new = new_id()
+    names = {"first_name": "", "last_name": "", **profile.given}
+    given = {"id": new, "email": email, "password_hash": password_hash, **names}
+    found = await tx.records(_REGISTER, **given) or await tx.records(_KNOWN, email=email)
+    if found[0].id == new:
+        await single_use.issue(tx, Purpose.CONFIRM_EMAIL, new)
+    else:
+        await single_use.issue(tx, Purpose.RESET_PASSWORD, found[0].id, because=ACCOUNT_EXISTS)
+
+
+# Nothing is found where another one registers at this moment: then the insertion has waited, and found it after all.
+_REGISTER: Final = text(
+    """
+    WITH made AS (
+        INSERT INTO customer (id, email, password_hash, first_name, last_name)
+        VALUES (:id, :email, :password_hash, :first_name, :last_name)
+        ON CONFLICT (email) DO NOTHING RETURNING id
     )
-    return frozenset(p for row in found for p in row.permissions or ()) if found else None
+    SELECT id FROM made UNION ALL SELECT id FROM customer WHERE email = :email
+    """
+)
+_KNOWN: Final = text("SELECT id FROM customer WHERE email = :email")
 
 
-async def install_administrator(tx: Tx) -> None:
-    """The role that a shop begins with: it may do everything."""
-    role = insert(Role).values(id=new_id(), name=ADMINISTRATOR, permissions=[EVERYTHING])
-    await tx.run(role.on_conflict_do_nothing(index_elements=["name"]))
+async def request_reset(tx: Tx, email: str) -> None:
+    """Mails a link for a new password. Without an account the same is done for nobody, and takes as long."""
+    found = await tx.scalar(select(Customer.id).where(Customer.email == email))
+    await single_use.issue(tx, Purpose.RESET_PASSWORD, found or new_id())
 
 
-async def create_staff(tx: Tx, email: str, name: str, password_hash: str, roles: Sequence[str]) -> UUID:
-    """A member of staff with roles that exist; the e-mail address must be new."""
-    normalised = normalised_email(email)
-    wanted = await tx.all(select(Role).where(Role.name == any_(list(roles))))  # pyright: ignore[reportArgumentType]
-    if unknown := set(roles) - {role.name for role in wanted}:
-        known = ", ".join(await tx.scalars(select(Role.name).order_by(Role.name))) or "none"
-        raise ValidationFailed(f"There is no role {sorted(unknown)[0]!r}; there are: {known}.", path=("roles",))
-    staff_id = new_id()
-    inserted = await tx.run(
-        insert(Staff)
-        .values(id=staff_id, email=normalised, name=name, password_hash=password_hash)
-        .on_conflict_do_nothing(index_elements=["email"])
-    )
-    if not inserted:
-        raise EmailTaken("There is a member of staff with this e-mail address.", path=("email",))
-    await tx.insert(StaffRole, ({"staff_id": staff_id, "role_id": role.id} for role in wanted))
-    return staff_id
+async def confirm(tx: Tx, token_id: UUID | None, actor: Actor) -> Customer:
+    """The mail has arrived: the address is theirs."""
+    customer_id = await _used(tx, token_id, Purpose.CONFIRM_EMAIL, actor)
+    return await _proven(tx, customer_id)
+
+
+async def reset_password(tx: Tx, token_id: UUID | None, password_hash: str, actor: Actor) -> Customer:
+    """A new password for who got the mail, which proves the address too. Everything that was open ends."""
+    customer_id = await _used(tx, token_id, Purpose.RESET_PASSWORD, actor)
+    await single_use.withdraw(tx, Purpose.CONFIRM_EMAIL, customer_id)
+    await tx.run(_STAY, customer_id=customer_id)
+    customer = await _proven(tx, customer_id, password_hash=password_hash)
+    await session.end_all(tx, ActorKind.CUSTOMER, customer_id)
+    return customer
+
+
+async def admit(tx: Tx, verified: Credentials) -> None:
+    """Refuses when the password was changed since it was verified: that ended all sessions, and this one comes late."""
+    still = select(Customer.id).where(Customer.id == verified.id, Customer.password_hash == verified.password_hash)
+    if await tx.scalar(still.with_for_update(read=True)) is None:
+        raise InvalidCredentials(path=("password",))
+
+
+_STAY: Final = text("DELETE FROM email_change WHERE customer_id = :customer_id")
+"""Whoever asked for another address may have been somebody else."""
+
+
+async def change_password(tx: Tx, known: Credentials, password_hash: str, but: UUID | None) -> None:
+    """A new password for who knew the present one; every session but one ends."""
+    await single_use.withdraw(tx, Purpose.RESET_PASSWORD, known.id)
+    still = Customer.password_hash == known.password_hash
+    changed = {"password_hash": password_hash, "updated_at": func.now()}
+    if not await tx.run(update(Customer).where(Customer.id == known.id, still).values(changed)):
+        raise InvalidCredentials(path=("current_password",))
+    await session.end_all(tx, ActorKind.CUSTOMER, known.id, but)
+
+
+async def change_profile(tx: Tx, customer_id: UUID, profile: Profile) -> Customer:
+    statement = update(Customer).where(Customer.id == customer_id, Customer.erased_at.is_(None))
+    changed = await tx.first(statement.values(**profile.given, updated_at=func.now()).returning(Customer))
+    if changed is None:
+        raise NotFound
+    return changed
+
+
+async def _used(tx: Tx, token_id: UUID | None, purpose: Purpose, actor: Actor) -> UUID:
+    used = await single_use.use(tx, token_id, purpose)
+    check_own(actor, used.subject_id)
+    return used.subject_id
+
+
+def check_own(actor: Actor, customer_id: UUID) -> None:
+    """Who is signed in as somebody else gets nothing by a link that was meant for another."""
+    if actor.customer_id not in {None, customer_id}:
+        raise TokenInvalid(path=("token",))
+
+
+async def _proven(tx: Tx, customer_id: UUID, **values: Any) -> Customer:
+    confirmed_at = func.coalesce(Customer.confirmed_at, func.now())
+    statement = update(Customer).where(Customer.id == customer_id, Customer.erased_at.is_(None))
+    statement = statement.values(**values, confirmed_at=confirmed_at, updated_at=func.now())
+    customer = await tx.first(statement.returning(Customer))
+    if customer is None:
+        raise TokenInvalid(path=("token",))
+    await announce(tx, CustomerConfirmed(customer_id))
+    return customer

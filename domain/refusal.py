@@ -17,6 +17,7 @@ class ErrorCode(StrEnum):
     """What a client can branch on."""
 
     ALREADY_COMPLETED = "already_completed"
+    BEYOND_OWN_PERMISSIONS = "beyond_own_permissions"
     CART_PAYING = "cart_paying"
     EMAIL_TAKEN = "email_taken"
     IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
@@ -24,11 +25,13 @@ class ErrorCode(StrEnum):
     INSUFFICIENT_STOCK = "insufficient_stock"
     INVALID_CREDENTIALS = "invalid_credentials"
     INVALID_TRANSITION = "invalid_transition"
+    LAST_ADMINISTRATOR = "last_administrator"
     NOT_FOR_SALE = "not_for_sale"
     NOT_FOUND = "not_found"
     PAYMENT_DECLINED = "payment_declined"
     PRICE_CHANGED = "price_changed"
     REQUIREMENTS_NOT_MET = "requirements_not_met"
+    ROLE_IN_USE = "role_in_use"
     SECOND_FACTOR_REQUIRED = "second_factor_required"
     SESSION_ENDED = "session_ended"
     TOKEN_INVALID = "token_invalid"  # noqa: S105 - a code

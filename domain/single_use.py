@@ -25,6 +25,9 @@ LASTS: Final = {
     Purpose.STAFF_RESET_PASSWORD: timedelta(hours=1),
     Purpose.ORDER_ACCESS: timedelta(days=30),
 }
+KEPT: Final = timedelta(days=30)
+"""After their end, for people who ask what became of one."""
+AT_ONCE: Final = 1_000
 
 
 @dataclass(eq=False)
@@ -53,11 +56,16 @@ class Used:
 
 async def issue(tx: Tx, purpose: Purpose, subject_id: UUID, **data: Any) -> UUID:
     """The id of a new token, which a reaction mails after the commit; earlier ones for the same are good no more."""
-    await tx.run(_REPLACE, purpose=purpose, subject=subject_id)
+    await withdraw(tx, purpose, subject_id)
     token_id = new_id()
     await tx.run(_ISSUE, id=token_id, purpose=purpose, subject=subject_id, data=data, lasts=LASTS[purpose])
     await announce(tx, TokenIssued(token_id))
     return token_id
+
+
+async def withdraw(tx: Tx, purpose: Purpose, subject_id: UUID) -> None:
+    """Those that were issued are good no more."""
+    await tx.run(_REPLACE, purpose=purpose, subject=subject_id)
 
 
 async def use(tx: Tx, token_id: UUID | None, purpose: Purpose) -> Used:
@@ -66,6 +74,11 @@ async def use(tx: Tx, token_id: UUID | None, purpose: Purpose) -> Used:
     if not found:
         raise TokenInvalid(path=("token",))
     return Used(found[0].subject_id, found[0].data)
+
+
+async def prune(tx: Tx) -> int:
+    """Takes away some of what nobody can use any more; how much that was."""
+    return await tx.run(_PRUNE, kept=KEPT, most=AT_ONCE)
 
 
 _REPLACE = text(
@@ -85,5 +98,12 @@ _USE = text(
     UPDATE single_use_token SET used_at = clock_timestamp()
     WHERE id = :id AND purpose = :purpose AND used_at IS NULL AND expires_at > clock_timestamp()
     RETURNING subject_id, data
+    """
+)
+_PRUNE = text(
+    """
+    DELETE FROM single_use_token WHERE id IN (
+        SELECT id FROM single_use_token WHERE expires_at < now() - CAST(:kept AS interval) LIMIT :most
+    )
     """
 )

@@ -11,9 +11,9 @@ from db import Order, OrderLine, Ticket, TicketEvent, WorkflowState
 from db.connection import Read, Tx, new_id
 from db.order import WorkStatus
 from db.ticket import TicketEventKind, Visibility
-from db.workflow import InitialFor, StateKind
+from db.workflow import ActorKind, InitialFor, StateKind
+from domain import audit, workflow
 from domain import order as orders
-from domain import workflow
 from domain.actor import SYSTEM, Actor, OrderAccess
 from domain.event import Event, announce
 from domain.refusal import NotFound, ValidationFailed, VersionConflict
@@ -110,6 +110,8 @@ async def move(tx: Tx, command: Move, actor: Actor) -> None:
             allowed=allowed,
         )
     moved = {"from": ticket.state, "to": command.to_state}
+    difference = {"state": [ticket.state, command.to_state]}
+    await audit.record(tx, actor, "ticketMove", f"ticket:{ticket.id}", difference)
     await _record(tx, ticket, TicketEventKind.MOVED, moved, actor)
     await tx.run(
         update(Ticket)
@@ -125,6 +127,9 @@ async def post_message(tx: Tx, command: PostMessage, actor: Actor, access: Order
     ticket = await _lock(tx, command.ticket_id, actor, access)
     body = {"body": command.body.strip()}
     await _record(tx, ticket, TicketEventKind.MESSAGE, body, actor, command.visibility)
+    if actor.kind != ActorKind.CUSTOMER:  # what was said stands in the ticket's own history
+        written = {"seq": [ticket.last_seq, ticket.last_seq + 1], "visibility": [None, command.visibility]}
+        await audit.record(tx, actor, "ticketPostMessage", f"ticket:{ticket.id}", written)
 
 
 async def _record(  # noqa: PLR0917 - one row's columns

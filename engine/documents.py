@@ -5,7 +5,16 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
 
-from graphql import ArgumentNode, DirectiveNode, DocumentNode, VariableNode, Visitor, visit
+from graphql import (
+    ArgumentNode,
+    DirectiveNode,
+    DocumentNode,
+    OperationDefinitionNode,
+    OperationType,
+    VariableNode,
+    Visitor,
+    visit,
+)
 from strawberry.extensions import SchemaExtension
 
 from engine.plan import Selection
@@ -27,6 +36,13 @@ class Document:
     switches: tuple[str, ...]
     plans: dict[Any, Selection | str] = field(default_factory=dict[Any, "Selection | str"])
     """Or why there can be none."""
+
+    def query(self, name: str | None) -> OperationDefinitionNode | None:
+        """The query that is meant, if there is no doubt about it."""
+        listed = [one for one in self.parsed.definitions if isinstance(one, OperationDefinitionNode)]
+        if name is not None:
+            listed = [one for one in listed if one.name is not None and one.name.value == name]
+        return listed[0] if len(listed) == 1 and listed[0].operation is OperationType.QUERY else None
 
     def keep(self, key: Any, plan: Selection | str) -> None:
         self.plans[key] = plan

@@ -11,18 +11,14 @@ from graphql import (
     OperationType,
 )
 from graphql.execution.collect_fields import collect_fields, collect_subfields
-from graphql.execution.values import get_argument_values
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.types.arguments import convert_arguments
 
+from engine.known import arguments_of
 from engine.leaves import HandOver
-from engine.plan import PlannedField, Planner, Selection
+from engine.plan import Planner, Selection, plan_key
 from engine.run import Runner
-from engine.source import Related
 
 READING: Final = (OperationType.QUERY,)
-PLAIN: Final = (str, int, type(None))
-"""Arguments that nobody can change."""
 
 
 class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -63,6 +59,8 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Any:
         try:
             try:
+                if self.context_value.refused is not None:
+                    raise self.context_value.refused
                 return await planned()
             except Exception as error:
                 self.context_value.handed_over(error)
@@ -99,9 +97,7 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         document = self.context_value.document
         if document is None:
             return self._planner().selection(type_, collect())
-        given = self.variable_values.coerced
-        name = self.operation.name.value if self.operation.name else None
-        key = (name, type_.name, place, *(given.get(switch) for switch in document.switches))
+        key = plan_key(document, self.operation, type_.name, place, self.variable_values.coerced)
         plan = document.plans.get(key)
         if plan is None:
             try:
@@ -124,24 +120,5 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         return Planner(collect, self.schema.get_possible_types, default)
 
     def _runner(self) -> Runner:
-        return Runner(self.context_value, self._arguments)
-
-    def _arguments(self, field: PlannedField) -> dict[str, Any]:
-        """Coerced, and prepared as the source wants them. Those without variables are the same each time."""
-        if not field.definition.args:
-            return {}
-        if field.constant:
-            return field.constant[0]
-        strawberry = cast(Any, self.schema)._strawberry_schema
-        given = get_argument_values(field.definition, field.node, self.variable_values, None, self.hide_suggestions)
-        arguments = convert_arguments(
-            given,
-            field.definition.extensions["strawberry-definition"].arguments,
-            strawberry.schema_converter.scalar_registry,
-            strawberry.config,
-        )
-        if isinstance(field.source, Related) and field.source.prepare is not None:
-            arguments = field.source.prepare(arguments)
-        if field.constant is not None and all(isinstance(value, PLAIN) for value in arguments.values()):
-            field.constant.append(arguments)
-        return arguments
+        arguments = arguments_of(self.schema, self.variable_values, hide_suggestions=self.hide_suggestions)
+        return Runner(self.context_value, arguments)

@@ -4,7 +4,7 @@ A plan is made for one set of collected fields, which depends on the document an
 `@include`. Collecting is graphql-core's own, so merged fields, fragments and directives mean what they mean there.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -17,6 +17,7 @@ from graphql import (
     GraphQLObjectType,
     GraphQLString,
     GraphQLUnionType,
+    OperationDefinitionNode,
     VariableNode,
     Visitor,
     visit,
@@ -134,6 +135,14 @@ class Planner:
         if made is None:
             made = self.made[key] = self.selection(type_, self.collect(type_, details))
         return made
+
+
+def plan_key(
+    document: Any, operation: OperationDefinitionNode, type_name: str, place: str | None, given: Mapping[str, Any]
+) -> tuple[Any, ...]:
+    """Under what a document keeps the plan of a selection: the operation, where in it, and how its switches stand."""
+    name = operation.name.value if operation.name else None
+    return (name, type_name, place, *(given.get(switch) for switch in document.switches))
 
 
 def source_of(definition: GraphQLField) -> Source | None:

@@ -37,6 +37,8 @@ _SIGNED_IN = {
     SIGNED_IN_CUSTOMER: (ActorKind.CUSTOMER,),
     SIGNED_IN_STAFF: (ActorKind.STAFF,),
 }
+WITHOUT_PERMISSION = {PUBLIC, *_SIGNED_IN}
+"""What a field can need besides permissions."""
 
 
 class Tokens(Protocol):
@@ -53,6 +55,14 @@ class Tokens(Protocol):
     def order_token(self, access: OrderAccess) -> str: ...
 
     def read_order_token(self, token: str) -> OrderAccess | None: ...
+
+    def seal(self, plain: str) -> str: ...
+
+    def unseal(self, sealed: str) -> str | None: ...
+
+    def live_token(self, customer: Actor, order: OrderAccess | None) -> tuple[str, int]:
+        """A token that lets subscribe and nothing else, and for how many seconds it is good."""
+        ...
 
 
 class Cookies(Protocol):
@@ -84,6 +94,10 @@ class Live(Protocol):
 
 
 class Passwords(Protocol):
+    async def hashed(self, password: str) -> str:
+        """What is stored of a new password."""
+        ...
+
     async def verify(self, stored: str | None, given: str) -> bool:
         """Takes as long without a stored hash as with one, so that time does not tell who has an account."""
         ...
@@ -110,6 +124,10 @@ class Ctx:
     choice: ContextChoice = ContextChoice()
     cart_token: str | None = None
     access_token: str | None = None
+    subscribes_only: bool = False
+    """The caller has a live token: it lets subscribe, and nothing else."""
+    live_order: OrderAccess | None = None
+    """The order that it opens."""
     buyer_address: str = ""
     """The network address of whoever buys, as far as it is known from somebody who is trusted."""
     device: str = ""
@@ -118,6 +136,8 @@ class Ctx:
     """Null where none can be set."""
     document: Any = None
     """What the engine knows of the document that is being run."""
+    refused: Exception | None = None
+    """Why the plan of the operation was given up."""
     trace: Trace | None = None
     """For developers who asked what ran where; the shop is then the one that the trace made."""
     reads: set[Any] = field(default_factory=set[Any])
@@ -164,13 +184,15 @@ class Ctx:
         allowed = self.actor.may(needs) if kinds is None else self.actor.session_id and self.actor.kind in kinds
         if needs == PUBLIC or allowed:
             return
-        if self.actor.id is None:
+        if self.actor.id is None and self.actor.api_key_id is None:
             raise Unauthenticated("Sign in first.")
         raise Forbidden(f"This needs the permission {needs}.", needs=needs)
 
     def order_access(self, given: str | None) -> OrderAccess | None:
         """What the access token in the input, or else in the header, proves; nothing if it is not one of ours."""
         token = given if given is not None else self.access_token
+        if token is None:
+            return self.live_order
         return self.tokens.read_order_token(token) if token else None
 
     async def region(self) -> Region:

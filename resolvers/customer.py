@@ -1,38 +1,125 @@
-"""Signing in."""
+"""Customers: signing in, and what they and staff see of them."""
 
-from typing import Any
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Text, bindparam, select
 
-from db import Customer, Staff
+from db import Customer, CustomerAddress, CustomerGroup, CustomerGroupMember, Order
+from db.order import OrderStatus
 from db.workflow import ActorKind
-from domain.customer import Credentials, InvalidCredentials, customer_credentials, staff_credentials
+from domain.address import normalised_email
+from domain.attempt import Limit
+from domain.customer import Credentials, InvalidCredentials, admit, credentials_of, customer_credentials
+from engine.batch import Batch
+from resolvers import ids
+from resolvers.batches import connected, many, one
 from resolvers.context import Ctx
+from resolvers.page import Listed, Page, PageArgs, Sort, page_of
+from resolvers.session import SIGN_IN, Limits, counted_attempt, signed_in, succeeded
+
+PASSWORD: Final = Limits(
+    Limit("password of an account", 10, timedelta(minutes=15)),
+    Limit("passwords from an address", 100, timedelta(minutes=15)),
+)
+"""Of somebody who has signed in and shows it again."""
+LIVING: Final = Customer.erased_at.is_(None)
+BY_ID: Final = Sort("customer.id", (Customer.id,))
+ORDERS: Final = Sort("order.id", (Order.id,))
+
+customer_by_id = one(select(Customer).where(LIVING), Customer.id)
+all_customers = Listed(select(Customer).where(LIVING), BY_ID)
+customers_by_email = Listed(
+    select(Customer).where(LIVING, Customer.email.op("^@", is_comparison=True)(bindparam("prefix", type_=Text))), BY_ID
+)
 
 
 async def customer_sign_in(ctx: Ctx, given: Any) -> dict[str, Any]:
-    found = await _verified(ctx, await customer_credentials(ctx.read, given.email), given.password)
-    return {
-        "customer": await ctx.read.one(select(Customer).where(Customer.id == found.id)),
-        **_token(ctx, ActorKind.CUSTOMER, found),
-    }
+    who = f"customer {normalised_email(given.email)}"
+    await counted_attempt(ctx, SIGN_IN, who)
+    found = await verified(ctx, await customer_credentials(ctx.read, given.email), given.password)
+    async with ctx.shop.tx() as tx:
+        await admit(tx, found)
+        await succeeded(tx, SIGN_IN, who)
+        handed = await signed_in(ctx, ActorKind.CUSTOMER, found.id, tx, given.tokens)
+    return {"customer": await ctx.read.one(select(Customer).where(Customer.id == found.id)), **handed}
 
 
-async def staff_sign_in(ctx: Ctx, given: Any) -> dict[str, Any]:
-    found = await _verified(ctx, await staff_credentials(ctx.read, given.email), given.password)
-    return {
-        "staff": await ctx.read.one(select(Staff).where(Staff.id == found.id)),
-        **_token(ctx, ActorKind.STAFF, found),
-    }
-
-
-async def _verified(ctx: Ctx, found: Credentials | None, password: str) -> Credentials:
+async def verified(ctx: Ctx, found: Credentials | None, password: str, path: str = "password") -> Credentials:
     stored = found.password_hash if found else None
     if not await ctx.passwords.verify(stored, password) or found is None:
-        raise InvalidCredentials(path=("password",))
+        raise InvalidCredentials(path=(path,))
     return found
 
 
-def _token(ctx: Ctx, kind: ActorKind, found: Credentials) -> dict[str, Any]:
-    token, seconds = ctx.tokens.access_token(kind, found.id)
-    return {"access_token": token, "expires_in": seconds}
+async def shown_again(ctx: Ctx, password: str, path: str = "password") -> Credentials:
+    """The customer who has signed in and now shows that it is still them; tries are counted."""
+    who = f"customer {own_id(ctx)}"
+    await counted_attempt(ctx, PASSWORD, who)
+    known = await verified(ctx, await credentials_of(ctx.read, own_id(ctx)), password, path)
+    async with ctx.shop.tx() as tx:
+        await succeeded(tx, PASSWORD, who)
+    return known
+
+
+def own_id(ctx: Ctx) -> UUID:
+    """Of fields that need a customer who has signed in: who that is."""
+    assert ctx.actor.customer_id is not None
+    return ctx.actor.customer_id
+
+
+async def me(ctx: Ctx) -> Customer | None:
+    return await ctx.load(customer_by_id, ctx.actor.customer_id) if ctx.actor.customer_id else None
+
+
+async def customer(ctx: Ctx, public_id: str) -> Customer | None:
+    return await ctx.load(customer_by_id, ids.decode("Customer", public_id, "id"))
+
+
+async def customers(ctx: Ctx, args: PageArgs, email: str | None) -> Page:
+    if email is None:
+        return await all_customers.page(ctx, args)
+    return await customers_by_email.page(ctx, args, prefix=email.lower())
+
+
+def _for(
+    permission: str, batch: Batch, *, own: bool = True, owner: Callable[[Any], UUID] = lambda key: key, none: Any = list
+) -> Batch:
+    """What belongs to customers, shown to staff with the permission and to the customer; `none` to anybody else."""
+
+    async def load(ctx: Ctx, keys: list[Any]) -> list[Any]:
+        theirs = ctx.actor.customer_id if own else None
+        seen = [key for key in keys if ctx.actor.may(permission) or owner(key) == theirs]
+        found = dict(zip(seen, await batch.load(ctx, seen), strict=True)) if seen else {}
+        return [found[key] if key in found else none() for key in keys]
+
+    return Batch(f"{batch.name} for {permission}", load)
+
+
+async def _nothing() -> int:
+    return 0
+
+
+addresses_of_customer = _for(
+    "customers:read",
+    many(select(CustomerAddress).order_by(CustomerAddress.id), CustomerAddress.customer_id),
+)
+orders_of_customer = _for(
+    "orders:read",
+    connected(select(Order).where(Order.status != OrderStatus.PENDING), Order.customer_id, ORDERS),
+    owner=lambda key: key[0],
+    none=lambda: page_of([], ORDERS, PageArgs(), _nothing),
+)
+groups_of_customer = _for(
+    "customers:read",
+    many(
+        select(*CustomerGroup.__table__.c, CustomerGroupMember.customer_id)
+        .join(CustomerGroupMember, CustomerGroupMember.group_id == CustomerGroup.id)
+        .order_by(CustomerGroup.name),
+        CustomerGroupMember.customer_id,
+    ),
+    own=False,
+)
+"""How a shop sorts its customers is told to none of them."""

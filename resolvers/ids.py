@@ -9,11 +9,14 @@ from domain.refusal import ValidationFailed
 
 SUFFIX: Final = 26
 PREFIXES: Final = {
+    "ApiKey": "apikey",
     "Cart": "cart",
     "CartLine": "cartline",
     "Category": "category",
     "Collection": "collection",
     "Customer": "customer",
+    "CustomerAddress": "address",
+    "CustomerGroup": "group",
     "Media": "media",
     "Order": "order",
     "OrderLine": "orderline",
@@ -22,6 +25,8 @@ PREFIXES: Final = {
     "Product": "prod",
     "ProductOption": "option",
     "Region": "region",
+    "Role": "role",
+    "Session": "session",
     "Staff": "staff",
     "Ticket": "ticket",
     "Variant": "variant",

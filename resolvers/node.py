@@ -5,31 +5,31 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import false, select, true
 
 from db import (
     Cart,
     Category,
     Collection,
     Customer,
+    CustomerAddress,
+    CustomerGroup,
     Media,
     OptionValue,
     Order,
     OrderLine,
     Product,
     ProductOption,
-    Staff,
     Ticket,
     Variant,
 )
 from db.catalog import ProductStatus
-from db.workflow import ActorKind
 from domain import cart as carts
 from domain import order as orders
 from domain import ticket as tickets
 from domain.cart import CartKey
 from engine.batch import Batch
-from resolvers import cart, catalog, ids, order
+from resolvers import api_key, cart, catalog, customer, ids, order, staff
 from resolvers.batches import one
 from resolvers.context import Ctx
 from resolvers.request_error import BadUserInput
@@ -67,12 +67,19 @@ async def _cart(ctx: Ctx, key: UUID) -> Cart | None:
 
 
 async def _customer(ctx: Ctx, key: UUID) -> Customer | None:
-    return await ctx.read.first(select(Customer).where(Customer.id == key, Customer.id == ctx.actor.customer_id))
+    theirs = true() if ctx.actor.may("customers:read") else Customer.id == ctx.actor.customer_id
+    return await ctx.read.first(select(Customer).where(Customer.id == key, customer.LIVING, theirs))
 
 
-async def _staff(ctx: Ctx, key: UUID) -> Staff | None:
-    own = ctx.actor.id if ctx.actor.kind == ActorKind.STAFF else None
-    return await ctx.read.first(select(Staff).where(Staff.id == key, Staff.id == own))
+async def _customer_address(ctx: Ctx, key: UUID) -> CustomerAddress | None:
+    owner = CustomerAddress.customer_id == ctx.actor.customer_id
+    theirs = true() if ctx.actor.may("customers:read") else owner
+    return await ctx.read.first(select(CustomerAddress).where(CustomerAddress.id == key, theirs))
+
+
+async def _customer_group(ctx: Ctx, key: UUID) -> CustomerGroup | None:
+    seen = true() if ctx.actor.may("customers:read") else false()
+    return await ctx.read.first(select(CustomerGroup).where(CustomerGroup.id == key, seen))
 
 
 async def _order(ctx: Ctx, key: UUID) -> Order | None:
@@ -89,11 +96,14 @@ async def _ticket(ctx: Ctx, key: UUID) -> Ticket | None:
 
 
 FINDERS: Final[Mapping[str, Finder]] = {
+    "ApiKey": api_key.find,
     "Cart": _cart,
     "CartLine": cart.line,
     "Category": _loaded(one(select(Category), Category.id)),
     "Collection": _loaded(one(select(Collection), Collection.id)),
     "Customer": _customer,
+    "CustomerAddress": _customer_address,
+    "CustomerGroup": _customer_group,
     "Media": _loaded(one(select(Media).join(Product).where(PUBLISHED), Media.id)),
     "OptionValue": _loaded(
         one(
@@ -109,7 +119,8 @@ FINDERS: Final[Mapping[str, Finder]] = {
     "Product": _loaded(catalog.product_by_id),
     "ProductOption": _loaded(catalog.option_by_id),
     "Region": _loaded(catalog.region_by_id),
-    "Staff": _staff,
+    "Role": staff.find_role,
+    "Staff": staff.find,
     "Ticket": _ticket,
     "Variant": _loaded(
         one(catalog.LIVE_VARIANTS.join(Product, Product.id == Variant.product_id).where(PUBLISHED), Variant.id)

@@ -10,7 +10,8 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, func, select, tuple_
+from sqlalchemy.types import TypeEngine
 
 from db.connection import to_json
 from resolvers.context import Ctx
@@ -23,15 +24,18 @@ COUNT_CAP: Final = 10_000
 
 @dataclass(frozen=True)
 class Sort:
-    """An order of rows, ascending by columns of which the last is unique."""
+    """An order of rows, ascending (or descending) by columns of which the last is unique."""
 
     name: str
     columns: tuple[Any, ...]
+    descending: bool = False
 
     def ordered(self, columns: Any, args: "PageArgs") -> list[ColumnElement[Any]]:
         """The same order over a subquery's columns."""
-        listed = [columns[column.key] for column in self.columns]
-        return [column.desc() for column in listed] if args.backward else listed
+        return self.directed([columns[column.key] for column in self.columns], args)
+
+    def directed(self, columns: Sequence[Any], args: "PageArgs") -> list[ColumnElement[Any]]:
+        return [column.desc() if args.backward != self.descending else column for column in columns]
 
     def cursor(self, row: Any) -> str:
         """Where a row stands in this order."""
@@ -44,12 +48,13 @@ class Sort:
             name, *values = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             if name != self.name or len(values) != len(self.columns):
                 raise ValueError(name)
-            return [_typed(v, column.type.python_type) for v, column in zip(values, self.columns, strict=True)]
+            return [_typed(v, column.type) for v, column in zip(values, self.columns, strict=True)]
         except (binascii.Error, ValueError, TypeError):
             raise BadUserInput("This cursor does not belong to this list in this order.", argument) from None
 
 
-def _typed(value: Any, type_: type) -> Any:
+def _typed(value: Any, of: TypeEngine[Any]) -> Any:
+    type_ = of.python_type
     if type_ in {UUID, datetime} and not isinstance(value, str):
         raise TypeError(value)
     if type_ is UUID:
@@ -58,7 +63,7 @@ def _typed(value: Any, type_: type) -> Any:
         return datetime.fromisoformat(value)
     if type(value) is not type_:
         raise TypeError(value)
-    if isinstance(value, int) and abs(value) >= 2**31:
+    if isinstance(value, int) and abs(value) >= (2**63 if isinstance(of, BigInteger) else 2**31):
         raise ValueError(value)
     return value
 
@@ -105,12 +110,11 @@ def paged(statement: Select[Any], sort: Sort, args: PageArgs) -> Select[Any]:
     The statement depends on the `shape` of the arguments only.
     """
     key = tuple_(*sort.columns)
-    if args.after is not None:
-        statement = statement.where(key > tuple_(*_open(sort, "after")))
-    if args.before is not None:
-        statement = statement.where(key < tuple_(*_open(sort, "before")))
-    order = [column.desc() if args.backward else column for column in sort.columns]
-    return statement.order_by(*order).limit(bindparam("rows", type_=Integer))
+    for side, wanted in (("after", args.after), ("before", args.before)):
+        if wanted is not None:
+            edge = tuple_(*_open(sort, side))
+            statement = statement.where(key > edge if (side == "after") != sort.descending else key < edge)
+    return statement.order_by(*sort.directed(sort.columns, args)).limit(bindparam("rows", type_=Integer))
 
 
 def _open(sort: Sort, side: str) -> list[Any]:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -14,7 +13,6 @@ from db.ticket import Visibility
 from db.workflow import ActorKind
 from domain import ticket as tickets_
 from domain.actor import OrderAccess
-from domain.customer import permissions
 from domain.ticket import Move, PostMessage
 from engine.batch import Batch
 from resolvers import ids
@@ -22,6 +20,7 @@ from resolvers.batches import grouped, many, one
 from resolvers.context import Ctx
 from resolvers.page import Listed, Page, PageArgs, Sort
 from resolvers.request_error import BadUserInput, Unauthenticated
+from resolvers.session import check_still
 
 BY_ID = Sort("ticket.id", (Ticket.id,))
 CHECK_EVERY = 5.0
@@ -153,20 +152,13 @@ async def ticket_events(
 
 async def _changes(ctx: Ctx, key: UUID, access: OrderAccess | None, seen: int) -> Sequence[TicketEvent]:
     """The next of what came after `seen`; asks anew each time whether the caller may still read the ticket."""
-    await _refresh_permissions(ctx)
+    await check_still(ctx)
     now = await tickets_.find(ctx.read, key, ctx.actor, access)
     if now is None:
         raise Unauthenticated("This ticket may no longer be read.")
     if now.last_seq == seen:
         return ()
     return await tickets_.history(ctx.read, key, seen, internal=sees_internal(ctx), most=AT_ONCE)
-
-
-async def _refresh_permissions(ctx: Ctx) -> None:
-    """What staff may do can be taken away while their stream runs."""
-    if ctx.actor.kind == ActorKind.STAFF and ctx.actor.id is not None:
-        granted = await permissions(ctx.read, ctx.actor.id)
-        ctx.actor = replace(ctx.actor, permissions=granted or frozenset())
 
 
 def _seconds_left(ctx: Ctx) -> float:

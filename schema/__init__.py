@@ -5,7 +5,15 @@ from contextlib import aclosing
 from typing import Any, cast
 
 import strawberry
-from graphql import GraphQLError, GraphQLInterfaceType, GraphQLNonNull, GraphQLObjectType, GraphQLUnionType
+from graphql import (
+    GraphQLError,
+    GraphQLInterfaceType,
+    GraphQLNonNull,
+    GraphQLObjectType,
+    GraphQLUnionType,
+    OperationDefinitionNode,
+)
+from graphql.execution.values import VariableValues
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.exceptions import InvalidOperationTypeError
@@ -14,10 +22,12 @@ from strawberry.types.graphql import OperationType
 
 from engine.documents import Documents, KnownDocuments
 from engine.executor import BreadthFirstExecutor
+from engine.known import run_known
+from resolvers.context import Ctx
 from schema.build import COLUMN, MODEL, NEEDS, value_of
-from schema.context import ContextDirective, in_context
+from schema.context import ContextDirective, choose, in_context
 from schema.errors import ERROR_TYPES
-from schema.operation import NeedsStream, OneOperation
+from schema.operation import MaySubscribeOnly, NeedsStream, OneOperation, OnlySubscribing
 from schema.roots import Mutation, Query, Subscription
 from schema.scalars import SCALARS
 from schema.ticket import TicketMessagePosted, TicketMoved, TicketOpened
@@ -30,10 +40,11 @@ class Schema(strawberry.Schema):
 
     documents: Documents
     """Those that were run before."""
+    breadth_first: bool = False
 
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         del sync
-        return [KnownDocuments(self.documents), OneOperation(), ContextDirective()]
+        return [KnownDocuments(self.documents), OneOperation(), OnlySubscribing(), ContextDirective()]
 
     async def execute(
         self,
@@ -45,15 +56,35 @@ class Schema(strawberry.Schema):
         **kwargs: Any,
     ) -> ExecutionResult:
         """Queries and mutations; subscriptions are streams and have a way of their own."""
-        kwargs["allowed_operation_types"] = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
+        if context_value.subscribes_only:
+            raise MaySubscribeOnly
+        allowed = set(allowed_operation_types or OperationType) - {OperationType.SUBSCRIPTION}
         try:
-            return await super().execute(query, variable_values, context_value, *args, **kwargs)
+            if self.breadth_first and OperationType.QUERY in allowed:
+                data = await self._known(query or "", kwargs.get("operation_name"), variable_values, context_value)
+                if data is not None:
+                    return ExecutionResult(data, None)
+            return await super().execute(
+                query, variable_values, context_value, *args, allowed_operation_types=allowed, **kwargs
+            )
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.SUBSCRIPTION:
                 raise NeedsStream(error.operation_type) from None
             raise
         finally:
             await context_value.close()
+
+    async def _known(
+        self, query: str, name: str | None, variables: dict[str, Any] | None, ctx: Ctx
+    ) -> dict[str, Any] | None:
+        schema = cast(Any, self)._schema
+
+        def begin(operation: OperationDefinitionNode, variables: VariableValues) -> None:
+            if operation.directives:
+                choose(schema, ctx, operation, variables)
+            ctx.executing()
+
+        return await run_known(schema, self.documents.find(query), name, variables, context=ctx, begin=begin)
 
     async def stream(self, *args: Any, **kwargs: Any) -> Any:
         """Ends after an item that could not be told, so that whoever resumes with the last `seq` misses nothing."""
@@ -96,6 +127,7 @@ def build_schema(
         ),
     )
     schema.documents = Documents()
+    schema.breadth_first = breadth_first
     _check_needs(query, mutation, subscription)
     for type_ in cast(Any, schema)._schema.type_map.values():
         if isinstance(type_, GraphQLObjectType):

@@ -15,11 +15,12 @@ import strawberry
 from strawberry import UNSET
 from strawberry.utils.str_converters import to_camel_case
 
+from domain.permission import PERMISSIONS
 from domain.refusal import Key, Refusal, refusals_of
 from engine.batch import Batch
 from engine.leaves import column_reader
 from engine.source import SOURCE, Asked, Computed, Related
-from resolvers.context import Ctx
+from resolvers.context import WITHOUT_PERMISSION, Ctx
 from resolvers.request_error import BadUserInput
 from schema.plain import plain, plain_all
 
@@ -233,6 +234,8 @@ def subscription(resolver: Callable[..., AsyncGenerator[Any]], needs: Needs, des
 def _declared(needs: Needs, description: str) -> dict[str, Any]:
     if not needs:
         raise TypeError(f"a root field must declare what it needs, this one does not: {description}")
+    if needs not in PERMISSIONS and needs not in WITHOUT_PERMISSION:
+        raise TypeError(f"{needs} is no permission that anybody could have; see domain/permission.py")
     return {NEEDS: needs}
 
 

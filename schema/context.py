@@ -5,8 +5,8 @@ from enum import Enum
 from typing import Annotated, Any, cast
 
 import strawberry
-from graphql import GraphQLSchema, get_operation_ast
-from graphql.execution.values import get_directive_values, get_variable_values
+from graphql import GraphQLSchema, OperationDefinitionNode, get_operation_ast
+from graphql.execution.values import VariableValues, get_directive_values, get_variable_values
 from strawberry import UNSET
 from strawberry.directive import DirectiveLocation
 from strawberry.extensions import SchemaExtension
@@ -33,6 +33,13 @@ def _text(value: Any) -> Any:
     return value.value if isinstance(value, Enum) else value
 
 
+def choose(schema: GraphQLSchema, ctx: Ctx, operation: OperationDefinitionNode, variables: VariableValues) -> None:
+    """Puts what `@inContext` says into the operation's context."""
+    values = get_directive_values(cast(Any, schema.get_directive("inContext")), operation, variables)
+    if values is not None:
+        ctx.choice = ContextChoice(**{name: _text(value) for name, value in values.items()})
+
+
 class ContextDirective(SchemaExtension):
     """Puts what `@inContext` says into the operation's context before anything is resolved."""
 
@@ -43,10 +50,7 @@ class ContextDirective(SchemaExtension):
         if operation is not None and operation.directives:
             schema = cast(GraphQLSchema, cast(Any, running.schema)._schema)
             coerced = get_variable_values(schema, operation.variable_definitions or (), running.variables or {})
-            directive = cast(Any, schema.get_directive("inContext"))
             if not isinstance(coerced, list):  # errors in variables are the executor's to report
-                values = get_directive_values(directive, operation, coerced)
-                if values is not None:
-                    cast(Ctx, running.context).choice = ContextChoice(**{k: _text(v) for k, v in values.items()})
+                choose(schema, running.context, operation, coerced)
         cast(Ctx, running.context).executing()
         yield

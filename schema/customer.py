@@ -1,12 +1,49 @@
-"""Customers, staff and signing in."""
+"""Customers, their addresses, orders and groups, and their signing in."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import strawberry
 
 from db import Customer as CustomerRow
-from db import Staff as StaffRow
-from schema.build import column, input_type, required, view
+from db import CustomerAddress as CustomerAddressRow
+from db import CustomerGroup as CustomerGroupRow
+from resolvers import customer, customer_group
+from resolvers.session import TokenDelivery
+from schema.build import column, input_type, loads, required, view
 from schema.errors import Payload
-from schema.node import Node, public_id
+from schema.node import PAGE_ARGS, Connection, Node, page_args, public_id
+from schema.order import Address, Order
+from schema.session import access_token, expires_in, refresh_token, tokens
+
+
+def paged_by_id(rows: Sequence[Any], **args: Any) -> list[Any]:
+    """The keys of a connection under each row."""
+    page = page_args(**args)
+    return [(row["id"], page) for row in rows]
+
+
+@view(CustomerAddressRow)
+class CustomerAddress(Node):
+    """An address that a customer keeps for later orders."""
+
+    id: strawberry.ID = public_id("CustomerAddress")
+    address: Address = column("The address.")
+    default_shipping: bool = column("Orders go there unless something else is said.")
+    default_billing: bool = column("Bills go there unless something else is said.")
+
+
+@view(CustomerGroupRow)
+class CustomerGroup(Node):
+    """Customers who are treated alike. No customer is told of groups."""
+
+    id: strawberry.ID = public_id("CustomerGroup")
+    name: str = column("For staff; unique.")
+    created_at: datetime = column("Since when there is it.")
+    members: Connection["Customer"] = loads(
+        customer_group.members_of_group, paged_by_id, "Who is in it, oldest accounts first.", **PAGE_ARGS
+    )
 
 
 @view(CustomerRow)
@@ -17,15 +54,23 @@ class Customer(Node):
     email: str = column("Their address.")
     first_name: str = column("Given name.")
     last_name: str = column("Family name.")
-
-
-@view(StaffRow)
-class Staff(Node):
-    """Somebody who works here."""
-
-    id: strawberry.ID = public_id("Staff")
-    email: str = column("Their address.")
-    name: str = column("Shown on tickets.")
+    phone: str = column("Telephone number; empty if none was given.")
+    confirmed_at: datetime | None = column("Since when the e-mail address is known to be theirs.")
+    created_at: datetime = column("Since when there is the account.")
+    addresses: list[CustomerAddress] = loads(
+        customer.addresses_of_customer,
+        "id",
+        "Kept for later orders, oldest first. Nothing to others without `customers:read`.",
+    )
+    orders: Connection[Order] = loads(
+        customer.orders_of_customer,
+        paged_by_id,
+        "Their placed orders, oldest first: ask for the `last` ones. Nothing to others without `orders:read`.",
+        **PAGE_ARGS,
+    )
+    groups: list[CustomerGroup] = loads(
+        customer.groups_of_customer, "id", "Groups they are in, by name; nothing without `customers:read`."
+    )
 
 
 @input_type
@@ -34,14 +79,7 @@ class CustomerSignInInput:
 
     email: str = required("Their address.")
     password: str = required("Their password.")
-
-
-@input_type
-class StaffSignInInput:
-    """What a member of staff signs in with."""
-
-    email: str = required("Their address.")
-    password: str = required("Their password.")
+    tokens: TokenDelivery = tokens()
 
 
 @view()
@@ -49,14 +87,6 @@ class CustomerSignInPayload(Payload):
     """A sign-in."""
 
     customer: Customer | None = strawberry.field(description="Who signed in.")
-    access_token: str | None = strawberry.field(description="Send it as `Authorization: Bearer …`.")
-    expires_in: int | None = strawberry.field(description="For how many seconds it is good.")
-
-
-@view()
-class StaffSignInPayload(Payload):
-    """A sign-in."""
-
-    staff: Staff | None = strawberry.field(description="Who signed in.")
-    access_token: str | None = strawberry.field(description="Send it as `Authorization: Bearer …`.")
-    expires_in: int | None = strawberry.field(description="For how many seconds it is good.")
+    access_token: str | None = access_token()
+    refresh_token: str | None = refresh_token()
+    expires_in: int | None = expires_in()

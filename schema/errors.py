@@ -13,8 +13,11 @@ from domain import (
     checkout,
     customer,
     payment,
+    permission,
     refusal,
     reservation,
+    role,
+    second_factor,
     session,
     single_use,
     workflow,
@@ -30,6 +33,7 @@ enum(
     ErrorCode,
     "What went wrong, for programs to branch on.",
     ALREADY_COMPLETED="The cart has become an order.",
+    BEYOND_OWN_PERMISSIONS="It takes permissions that the caller does not have.",
     CART_PAYING="A payment for the cart is under way.",
     EMAIL_TAKEN="There is an account with this address.",
     IDEMPOTENCY_KEY_REUSED="The key was used for another request.",
@@ -37,14 +41,16 @@ enum(
     INSUFFICIENT_STOCK="There is less than was asked for.",
     INVALID_CREDENTIALS="The address or the password is wrong.",
     INVALID_TRANSITION="The workflow does not allow it.",
+    LAST_ADMINISTRATOR="Somebody must stay an administrator.",
     NOT_FOR_SALE="It is not for sale in this region.",
     NOT_FOUND="There is no such thing, or it is not yours.",
     PAYMENT_DECLINED="The payment failed.",
     PRICE_CHANGED="The total is another one.",
     REQUIREMENTS_NOT_MET="Something is missing.",
+    ROLE_IN_USE="Somebody has the role.",
     SECOND_FACTOR_REQUIRED="A code of the second factor is needed, or the one given is wrong.",
     SESSION_ENDED="The sign-in has ended.",
-    TOKEN_INVALID="The link is not valid any more.",
+    TOKEN_INVALID="The link is not valid any more.",  # noqa: S106 - what a code means
     TOO_MANY_ATTEMPTS="It was tried too often.",
     VALIDATION_FAILED="A value that cannot be right.",
     VARIANT_COMBINATION_EXISTS="There is such a variant already.",
@@ -221,6 +227,30 @@ class EmailTaken(UserError):
     """There is an account with this address."""
 
 
+@view(permission.BeyondOwnPermissions)
+class BeyondOwnPermissions(UserError):
+    """Nobody gives, takes or manages permissions that they do not have themselves."""
+
+    missing: list[str] = column("The permissions that the caller lacks for it.")
+
+
+@view(role.LastAdministrator)
+class LastAdministrator(UserError):
+    """Nobody would be left who may do everything."""
+
+
+@view(role.RoleInUse)
+class RoleInUse(UserError):
+    """A role is deleted when nobody has it any more."""
+
+    staff_count: int = column("How many have it.")
+
+
+@view(second_factor.SecondFactorRequired)
+class SecondFactorRequired(UserError):
+    """The password was right; a code is needed besides, and the one given, if any, is not good."""
+
+
 @view(workflow.InvalidTransition)
 class InvalidTransition(UserError):
     """The workflow does not let the caller move the ticket there."""
@@ -240,6 +270,7 @@ class Payload:
 
 ERROR_TYPES: tuple[type, ...] = (
     AlreadyCompleted,
+    BeyondOwnPermissions,
     CartPaying,
     EmailTaken,
     IdempotencyKeyReused,
@@ -247,12 +278,15 @@ ERROR_TYPES: tuple[type, ...] = (
     InsufficientStock,
     InvalidCredentials,
     InvalidTransition,
+    LastAdministrator,
     NotForSale,
     NotFound,
     OutsideRegion,
     PaymentDeclined,
     PriceChanged,
     RequirementsNotMet,
+    RoleInUse,
+    SecondFactorRequired,
     SessionEnded,
     TokenInvalid,
     TooManyAttempts,

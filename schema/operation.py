@@ -6,6 +6,10 @@ from typing import Any, cast
 from graphql import OperationDefinitionNode
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
+from strawberry.types.graphql import OperationType
+
+from resolvers.context import Ctx
+from resolvers.request_error import Unauthenticated
 
 
 class SeveralOperations(CannotGetOperationTypeError):
@@ -33,3 +37,20 @@ class OneOperation(SchemaExtension):
         operations = [node for node in definitions if isinstance(node, OperationDefinitionNode)]
         if len(operations) > 1 and cast(Any, running)._provided_operation_name is None:
             raise SeveralOperations(None)
+
+
+class MaySubscribeOnly(Unauthenticated):
+    """A live token is shown to a browser on a foreign site: whoever steals it reads a stream for some minutes."""
+
+    def __init__(self) -> None:
+        super().__init__("A live token lets subscribe, and nothing else: sign in, or send the token of your order.")
+
+
+class OnlySubscribing(SchemaExtension):
+    """Refuses what is no subscription to those who have a live token, also where it would be answered by a stream."""
+
+    def on_execute(self) -> Iterator[None]:
+        running = self.execution_context
+        if cast(Ctx, running.context).subscribes_only and running.operation_type is not OperationType.SUBSCRIPTION:
+            raise MaySubscribeOnly
+        yield

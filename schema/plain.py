@@ -1,12 +1,13 @@
 """Arguments as resolvers get them: plain data, nothing of Strawberry in it, and nothing that cannot be stored.
 
-What PostgreSQL cannot hold (U+0000 in text and JSON) or JSON cannot say (infinite and oversized numbers) is
-refused here for every argument at once, with its path, before any resolver sees it.
+What PostgreSQL cannot hold (U+0000 in text and JSON, times without a zone) or JSON cannot say (infinite and oversized
+numbers) is refused here for every argument at once, with its path, before any resolver sees it.
 """
 
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import is_dataclass
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any, Final, cast
 
@@ -68,3 +69,14 @@ def _check(value: Any, depth: int) -> None:
         raise ValidationFailed("This is not a finite number.")
     if isinstance(value, int) and abs(value) > LARGEST_WHOLE:
         raise ValidationFailed("A whole number has at most 64 bits.")
+    if isinstance(value, datetime):
+        _check_time(value)
+
+
+def _check_time(value: datetime) -> None:
+    if value.tzinfo is None:
+        raise ValidationFailed("Say in which time zone, for example 2030-01-01T00:00:00Z.")
+    try:
+        value.astimezone(UTC)
+    except OverflowError:
+        raise ValidationFailed("This time lies outside of the years 1 to 9999.") from None

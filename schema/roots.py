@@ -4,19 +4,24 @@ from typing import Any
 
 import strawberry
 
-from resolvers import cart, catalog, customer, order, ticket
-from resolvers.context import PUBLIC, Ctx
+from resolvers import api_key, cart, catalog, customer, order, order_access, session, ticket
+from resolvers.context import PUBLIC, SIGNED_IN, Ctx
 from resolvers.node import node as find_node
 from resolvers.node import nodes as find_nodes
 from resolvers.page import Page
+from schema import api_key as api_key_types
 from schema import cart as cart_types
 from schema import customer as customer_types
+from schema import order_access as order_access_types
+from schema import session as session_types
 from schema import ticket as ticket_types
 from schema.build import arg, mutation, optional, query, subscription, view
 from schema.catalog import Product, ProductBy
+from schema.customer_roots import CustomerMutation, CustomerQuery
 from schema.node import PAGE_ARGS, Connection, Node, page_args
 from schema.order import Order, OrderBy
 from schema.region import Region
+from schema.staff_roots import StaffMutation, StaffQuery
 
 CART_TOKEN = optional(str, "The cart's secret; by default that of the header `X-Cart-Token`.")
 ACCESS_TOKEN = optional(str, "The order's token; by default that of the header `X-Access-Token`.")
@@ -34,6 +39,10 @@ async def _products(ctx: Ctx, **args: Any) -> Page:
     return await catalog.products(ctx, page_args(**args))
 
 
+async def _api_keys(ctx: Ctx, **args: Any) -> Page:
+    return await api_key.keys(ctx, page_args(**args))
+
+
 async def _tickets(ctx: Ctx, state: str | None, **args: Any) -> Page:
     return await ticket.tickets(ctx, page_args(**args), state)
 
@@ -47,7 +56,7 @@ async def _ticket(ctx: Ctx, id: str, access_token: str | None) -> Any:  # noqa: 
 
 
 @view()
-class Query:
+class Query(CustomerQuery, StaffQuery):
     """Reads."""
 
     node: Node | None = query(
@@ -97,17 +106,41 @@ class Query:
         state=optional(str, "Only those in the state of this code."),
         **PAGE_ARGS,
     )
+    api_keys: Connection[api_key_types.ApiKey] = query(
+        _api_keys, "api_keys:read", "All API keys, oldest first. Needs `api_keys:read`.", **PAGE_ARGS
+    )
+    my_sessions: list[session_types.Session] = query(
+        session.sessions, SIGNED_IN, "One's own sign-ins that have not ended, the latest first. Needs a sign-in."
+    )
 
 
 @view()
-class Mutation:
+class Mutation(CustomerMutation, StaffMutation):
     """Writes. `userErrors` not empty means that nothing was done."""
 
     customer_sign_in: customer_types.CustomerSignInPayload = mutation(
         customer_types.CustomerSignInInput, customer.customer_sign_in, PUBLIC, "Signs a customer in."
     )
-    staff_sign_in: customer_types.StaffSignInPayload = mutation(
-        customer_types.StaffSignInInput, customer.staff_sign_in, PUBLIC, "Signs a member of staff in."
+    customer_refresh: session_types.CustomerRefreshPayload = mutation(
+        session_types.CustomerRefreshInput,
+        session.customer_refresh,
+        PUBLIC,
+        "Goes on with a customer's sign-in. A refresh token that was used before ends it: somebody else has it too.",
+    )
+    customer_sign_out: session_types.CustomerSignOutPayload = mutation(
+        session_types.CustomerSignOutInput, session.customer_sign_out, PUBLIC, "Ends a customer's sign-in."
+    )
+    staff_refresh: session_types.StaffRefreshPayload = mutation(
+        session_types.StaffRefreshInput,
+        session.staff_refresh,
+        PUBLIC,
+        "Goes on with a sign-in of staff. A refresh token that was used before ends it: somebody else has it too.",
+    )
+    staff_sign_out: session_types.StaffSignOutPayload = mutation(
+        session_types.StaffSignOutInput, session.staff_sign_out, PUBLIC, "Ends a sign-in of staff."
+    )
+    session_end: session_types.SessionEndPayload = mutation(
+        session_types.SessionEndInput, session.end_own, SIGNED_IN, "Ends one of one's own sign-ins. Needs a sign-in."
     )
     cart_create: cart_types.CartCreatePayload = mutation(
         cart_types.CartCreateInput, cart.create, PUBLIC, "Begins a cart."
@@ -132,6 +165,46 @@ class Mutation:
         cart.complete,
         PUBLIC,
         "Pays and places the order. Sent again with the same key it goes on where it was, and answers the same.",
+    )
+    order_send_access_link: order_access_types.OrderSendAccessLinkPayload = mutation(
+        order_access_types.OrderSendAccessLinkInput,
+        order_access.send_link,
+        PUBLIC,
+        "Mails a link to an order to the address that it was placed with. Whether there is one is not told.",
+    )
+    access_link_exchange: order_access_types.AccessLinkExchangePayload = mutation(
+        order_access_types.AccessLinkExchangeInput,
+        order_access.exchange,
+        PUBLIC,
+        "Exchanges the token of a mailed link, once, for the access token of its order.",
+    )
+    order_end_access: order_access_types.OrderEndAccessPayload = mutation(
+        order_access_types.OrderEndAccessInput,
+        order_access.end,
+        PUBLIC,
+        "Ends the access of all tokens and links of an order: one's own, or with `orders:write` any.",
+    )
+    live_token_create: order_access_types.LiveTokenCreatePayload = mutation(
+        order_access_types.LiveTokenCreateInput,
+        order_access.live_token,
+        PUBLIC,
+        "Makes a token that lets subscribe for some minutes, and nothing else: for browsers on another site, which "
+        "get neither cookies nor tokens that could do more.",
+    )
+    api_key_create: api_key_types.ApiKeyCreatePayload = mutation(
+        api_key_types.ApiKeyCreateInput, api_key.create, "api_keys:write", "Makes an API key. Needs `api_keys:write`."
+    )
+    api_key_rotate: api_key_types.ApiKeyRotatePayload = mutation(
+        api_key_types.ApiKeyRotateInput,
+        api_key.rotate,
+        "api_keys:write",
+        "Makes the key that follows another; that one goes on working for a while. Needs `api_keys:write`.",
+    )
+    api_key_revoke: api_key_types.ApiKeyRevokePayload = mutation(
+        api_key_types.ApiKeyRevokeInput,
+        api_key.revoke,
+        "api_keys:write",
+        "Makes a key good for nothing, at once. Needs `api_keys:write`.",
     )
     ticket_move: ticket_types.TicketMovePayload = mutation(
         ticket_types.TicketMoveInput, ticket.move, "tickets:write", "Moves a ticket. Needs `tickets:write`."

@@ -24,7 +24,7 @@ from server.shared_answers import SharedAnswers
 PATH: Final = "/graphql"
 IDLE_SECONDS: Final = 30.0
 NOT_KEPT: Final = (b"cache-control", b"private, no-store")
-VARY: Final = (b"vary", b"Authorization, X-Shop-Context, Accept, Accept-Encoding")
+VARY: Final = (b"vary", b"Authorization, X-Api-Key, X-Shop-Context, Accept, Accept-Encoding")
 MOST_DOCUMENTS: Final = 10_000
 Headers = list[tuple[bytes, bytes]]
 _log = logging.getLogger(__name__)
@@ -46,8 +46,18 @@ class AnswersFirst:
 class Answers:
     """One per process. Without `kept` nothing is, without `shared` there is no Redis."""
 
-    def __init__(self, relay: Relay, kept: KeptAnswers | None, shared: SharedAnswers | None, max_age: int) -> None:
+    def __init__(
+        self,
+        relay: Relay,
+        kept: KeptAnswers | None,
+        shared: SharedAnswers | None,
+        max_age: int,
+        *,
+        trusted_only: bool = False,
+    ) -> None:
         self._relay, self._kept, self._shared = relay, kept, shared
+        self._trusted_only = trusted_only
+        """Documents may be taken away then, so their answers are kept for seconds only."""
         self._public: Headers = [(b"cache-control", b"public, max-age=%d" % max_age), VARY]
         self._asked_at = 0.0
         self._following: asyncio.Task[None] | None = None
@@ -70,7 +80,7 @@ class Answers:
                 await _send(answer, scope, send)
                 return
         receive = _replayed(read, receive)
-        asked_for = question(raw, asked) if raw else None
+        asked_for = question(raw, asked, trusted_only=self._trusted_only) if raw else None
         if asked_for is None:
             await app(scope, receive, _Private(send))
             return

@@ -18,12 +18,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from db.connection import Database, connect
+from db.workflow import ActorKind
 from domain.durable import by_event
+from domain.mail import Mailer, Post
 from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
+from plugins.mail import ConsoleMailer, MailServer, NoMailer, SmtpMailer
 from plugins.manual_payment import ManualPayment
 from schema import Schema, build_schema
 from server.answers import Answers, AnswersFirst
+from server.api_keys import ApiKeys
+from server.cookies import CookieRules
 from server.kept import KeptAnswers
 from server.migrate import current_revision, head_revision
 from server.parent import die_with_parent
@@ -38,6 +43,7 @@ ALLOWED_HEADERS: Final = (
     "Authorization",
     "Content-Type",
     "X-Access-Token",
+    "X-Api-Key",
     "X-Cart-Token",
     "X-Request-Id",
     "X-Shop-Context",
@@ -71,7 +77,14 @@ class RequestId:
 def make_shop(database: Database, settings: Settings) -> Shop:
     provider = ManualPayment()
     patience = min(20.0, settings.sweep_after * 0.9)  # whoever is still waiting must not be swept
-    return Shop(database, {provider.name: provider}, settings.sweep_after, patience)
+    return Shop(database, {provider.name: provider}, settings.sweep_after, patience, make_post(settings))
+
+
+def make_post(settings: Settings) -> Post:
+    mailer: Mailer = NoMailer() if settings.production else ConsoleMailer(settings.mail_from)
+    if settings.mail_url is not None:
+        mailer = SmtpMailer(MailServer.read(settings.mail_url), settings.mail_from)
+    return Post(mailer, signed_tokens(settings), settings.storefront_url, settings.admin_url)
 
 
 def create_app(settings: Settings | None = None) -> Starlette:
@@ -82,6 +95,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         CORSMiddleware,
         allow_origins=[*settings.store_cors, *settings.admin_cors],
         allow_methods=["GET", "POST"],
+        allow_credentials=True,
         allow_headers=[*ALLOWED_HEADERS, *(["X-Debug"] if settings.debug else [])],
         expose_headers=["X-Request-Id"],
     )
@@ -98,6 +112,16 @@ def create_app(settings: Settings | None = None) -> Starlette:
     )
 
 
+def signed_tokens(settings: Settings) -> SignedTokens:
+    cookies = (settings.cookie_secret, *settings.cookie_secrets_old)
+    return SignedTokens(settings.jwt_secret, *settings.jwt_secrets_old, cookies=cookies)
+
+
+def cookie_rules(settings: Settings) -> CookieRules:
+    store, admin = frozenset(settings.store_cors), frozenset(settings.admin_cors)
+    return CookieRules(settings.production, {ActorKind.CUSTOMER: store, ActorKind.STAFF: admin})
+
+
 @asynccontextmanager
 async def _running(
     settings: Settings, schema: Schema, passwords: Argon2Passwords, _app: Starlette
@@ -107,15 +131,18 @@ async def _running(
     # Of its own, so that news do not wait behind the requests of a shop that has more than it can do.
     watched = await connect(settings.database_url or "", min_size=0, max_size=1)
     relay = Relay(watched)
-    answers = _answers(settings, database, relay)
+    answers, api_keys = _answers(settings, database, relay), ApiKeys(database)
     try:
         async with waking(database, settings.redis_url, relay.poke):
-            tokens = SignedTokens(settings.jwt_secret)
+            tokens = signed_tokens(settings)
             shop = make_shop(database, settings)
             modes = {"debug": settings.debug, "trusted_only": settings.trusted_only}
-            endpoint = GraphQLEndpoint(schema, shop, relay, tokens, passwords, **modes)
+            endpoint = GraphQLEndpoint(
+                schema, shop, relay, tokens, passwords, api_keys=api_keys, cookies=cookie_rules(settings), **modes
+            )
             yield {"endpoint": endpoint, "database": database, "answers": answers}
     finally:
+        await api_keys.close()
         await answers.close()
         await relay.close()
         await watched.close()
@@ -126,7 +153,8 @@ def _answers(settings: Settings, database: Database, relay: Relay) -> Answers:
     if settings.answer_cache_mib == 0:
         return Answers(relay, None, None, settings.cache_max_age)
     shared = SharedAnswers(settings.redis_url, database) if settings.redis_url else None
-    return Answers(relay, KeptAnswers(settings.answer_cache_mib * 2**20), shared, settings.cache_max_age)
+    kept = KeptAnswers(settings.answer_cache_mib * 2**20)
+    return Answers(relay, kept, shared, settings.cache_max_age, trusted_only=settings.trusted_only)
 
 
 class _Graphql:

@@ -16,14 +16,17 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from db import TrustedDocument
 from db.connection import connect
 from db.workflow import ActorKind
-from domain import document
-from domain.customer import ADMINISTRATOR, check_password, create_staff, customer_credentials, staff_credentials
+from domain import document, session
+from domain.customer import check_password, customer_credentials
 from domain.durable import by_event
 from domain.processes.import_shopify import ImportOptions, ImportReport, import_shopify
 from domain.processes.seed_catalogue import SeedCatalogue, seed_catalogue
 from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from domain.refusal import Refusal, refusals_of
+from domain.role import ADMINISTRATOR
+from domain.session import Device
+from domain.staff import create_staff, staff_credentials
 from schema import build_schema
 from server import demo as demo_
 from server.app import make_shop
@@ -94,7 +97,7 @@ def serve(
     settings = read_settings(os.environ)
     with database_of(settings) as url:
         migrate_database(url)
-        options = ServeOptions(host, port or settings.port, workers, worker)
+        options = ServeOptions(host, port or settings.port, workers, worker, settings.trusted_proxies)
         err.print(f"Counterfoil serves http://{host}:{options.port}/graphql (Ctrl-C stops it)")
         serve_(url, options)
 
@@ -110,7 +113,7 @@ def worker() -> None:
 @app.command("web", hidden=True)
 def web_(fd: int) -> None:
     """One of the web processes of `serve --workers`, on a socket that it inherits."""
-    web(socket.socket(fileno=fd))
+    web(socket.socket(fileno=fd), read_settings(os.environ).trusted_proxies)
 
 
 @app.command()
@@ -221,7 +224,9 @@ def token(email: Annotated[str, typer.Argument(help="E-mail address of a custome
         for kind, look_up in ((ActorKind.STAFF, staff_credentials), (ActorKind.CUSTOMER, customer_credentials)):
             found = await look_up(shop.read, email)
             if found is not None:
-                return SignedTokens(settings.jwt_secret).access_token(kind, found.id)[0]
+                async with shop.tx() as tx:
+                    begun = await session.begin(tx, kind, found.id, Device("counterfoil token"))
+                return SignedTokens(settings.jwt_secret).access_token(kind, found.id, begun.session_id)[0]
         raise WrongSetting(f"There is nobody with the address {email}; counterfoil staff create makes staff.")
 
     print(in_shop(settings, find))

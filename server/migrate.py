@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from db.connection import Database, connect
 from domain import workflow
-from domain.customer import install_administrator
+from domain.role import install_administrator
 from server.settings import ROOT
 from server.worker import migrate_dbos
 

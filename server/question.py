@@ -13,11 +13,12 @@ from starlette.types import Message, Receive, Scope
 from domain.document import hash_in
 from engine.documents import hash_of
 from resolvers.request_error import RequestError
+from server.cookies import MARK
 from server.document import RECHECK_SECONDS, persisted_query
 from server.kept import LONGEST_SECONDS
 from server.view import LARGEST_BODY
 
-PERSONAL: Final = frozenset({b"authorization", b"x-debug"})
+PERSONAL: Final = frozenset({b"authorization", b"x-api-key", b"x-debug"})
 """Requests with one of these headers are answered for themselves alone."""
 DECISIVE: Final = frozenset({b"accept", b"content-type", b"x-shop-context"})
 """The other headers that an answer may depend on. Secrets are not among them: what is kept reads none."""
@@ -50,7 +51,7 @@ def asked_by(scope: Scope) -> Asked | None:
             if name == b"accept" and b"event-stream" in value:
                 return None
             asked.append(header)
-        elif name in PERSONAL:
+        elif name in PERSONAL or (name == b"cookie" and MARK.encode() in value):
             return None
     return tuple(asked)
 
@@ -68,25 +69,31 @@ async def whole_body(receive: Receive, read: MutableSequence[Message]) -> bytes:
             return message["body"] if len(read) == 1 else b"".join(one["body"] for one in read)
 
 
-def question(raw: bytes, asked: Asked) -> Question | None:
+def question(raw: bytes, asked: Asked, *, trusted_only: bool = False) -> Question | None:
     """Nothing if it is none, or one that the endpoint has to refuse."""
     try:
-        given = _parameters(raw) if asked[0] == "GET" else orjson.loads(raw)
-        extensions: dict[str, Any] = given.get("extensions") or {}
-        text_hash = _text_hash(given.get("query"), persisted_query(extensions))
+        return _question(raw, asked, trusted_only=trusted_only)
     except (RequestError, AttributeError, TypeError, ValueError, RecursionError):
         return None
+
+
+def _question(raw: bytes, asked: Asked, *, trusted_only: bool) -> Question:
+    given = _parameters(raw) if asked[0] == "GET" else orjson.loads(raw)
+    extensions: dict[str, Any] = given.get("extensions") or {}
+    text_hash = _text_hash(given.get("query"), persisted_query(extensions))
     others = {name: value for name, value in extensions.items() if name != "persistedQuery"}
     listed = {"query", "variables", "extensions"}
     named = {name: value for name, value in given.items() if value is not None and name not in listed}
-    document = [text_hash, named, others]
+    document = [text_hash, named, others, trusted_only]
     meaning = raw.decode("latin-1") if asked[0] == "GET" else [*document, given.get("variables") or {}]
     return Question(
         spelling=(raw, asked),
         size=len(raw) + sum(len(value) for _, value in asked[1:]) + OVERHEAD,
-        key=_digest([asked[0], [repr(header) for header in sorted(asked[1:], key=itemgetter(0))], meaning]),
+        key=_digest(
+            [asked[0], [repr(header) for header in sorted(asked[1:], key=itemgetter(0))], meaning, trusted_only]
+        ),
         document=_digest(document),
-        seconds=RECHECK_SECONDS if text_hash is None else LONGEST_SECONDS,
+        seconds=RECHECK_SECONDS if text_hash is None or trusted_only else LONGEST_SECONDS,
     )
 
 

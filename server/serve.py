@@ -2,11 +2,13 @@
 
 import asyncio
 import gc
+import logging
 import os
 import signal
 import socket
 import threading
-from collections.abc import Generator
+import time
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
@@ -17,6 +19,7 @@ import uvicorn
 from db.connection import connect
 from domain.durable import by_event
 from domain.processes.complete_cart import sweep
+from domain.processes.prune import prune
 from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from server.app import make_shop
@@ -27,8 +30,10 @@ from server.settings import Settings, WrongSetting
 from server.wake import waking
 from server.worker import run_worker
 
+_log = logging.getLogger(__name__)
 GRACE_SECONDS: Final = 5
 SLOW_CLIENT_SECONDS: Final = 20
+PRUNE_EVERY: Final = 3_600.0
 YOUNG_OBJECTS: Final = 50_000
 """So many objects more than before are made until Python looks for cycles among them: more than what requests hold."""
 
@@ -39,6 +44,7 @@ class ServeOptions:
     port: int
     workers: int = 1
     with_worker: bool = True
+    trusted_proxies: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -72,11 +78,11 @@ def serve(url: str, options: ServeOptions) -> None:
         if several:
             _wait_for_signal()
         else:
-            web(listening)
+            web(listening, options.trusted_proxies)
 
 
-def web(listening: socket.socket) -> None:
-    """Answers requests of a socket in this process."""
+def web(listening: socket.socket, trusted_proxies: Sequence[str]) -> None:
+    """Answers requests of a socket in this process. Proxies that are trusted say where a request came from."""
     die_with_parent()
     config = uvicorn.Config(
         "server.app:create_app",
@@ -85,6 +91,7 @@ def web(listening: socket.socket) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
         access_log=False,
         server_header=False,
+        forwarded_allow_ips=list(trusted_proxies),
     )
     WebServer(config).run(sockets=[listening])
 
@@ -142,13 +149,24 @@ async def _work(url: str, settings: Settings) -> None:
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    if settings.production and settings.mail_url is None:
+        _log.warning("MAIL_URL is not set: mails cannot be sent, so nobody can confirm an address or reset a password.")
     database = await connect(url, reactions=by_event(REACTIONS))
     try:
         async with waking(database, settings.redis_url):
-            await run_worker(url, make_shop(database, settings), REACTIONS, stop, _sweep)
+            await run_worker(url, make_shop(database, settings), REACTIONS, stop, _Sweep())
     finally:
         await database.close()
 
 
-async def _sweep(shop: Shop) -> None:
-    await sweep(shop)
+class _Sweep:
+    """Ends abandoned payments each time, and takes away what is over now and then."""
+
+    def __init__(self) -> None:
+        self._prune_at = 0.0
+
+    async def __call__(self, shop: Shop) -> None:
+        await sweep(shop)
+        if time.monotonic() >= self._prune_at:
+            self._prune_at = time.monotonic() + PRUNE_EVERY
+            await prune(shop)

@@ -1,14 +1,18 @@
 """Settings: read once from the environment, at the start of a process."""
 
+import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEVELOPMENT_SECRET: Final = "development-only-secret-never-use-in-production"  # noqa: S105
 DEVELOPMENT_ORIGINS: Final = "http://localhost:3000,http://localhost:5173"
+DEVELOPMENT_SENDER: Final = "Counterfoil <shop@localhost.localdomain>"
+SENDER: Final = re.compile(r"(?:[^<>@\"\r\n]+ )?<[^<>@\s]+@[^<>@\s]+>|[^<>@\s]+@[^<>@\s]+")
 SHORTEST_SECRET: Final = 32
 
 
@@ -22,9 +26,22 @@ class Settings:
     """Null: the embedded PostgreSQL under `home`."""
     redis_url: str | None
     jwt_secret: str
+    jwt_secrets_old: tuple[str, ...]
+    """Tokens that they signed are still accepted; nothing is signed with them."""
     cookie_secret: str
+    """Signs the access tokens in cookies, so that one from elsewhere is no cookie."""
+    cookie_secrets_old: tuple[str, ...]
     store_cors: tuple[str, ...]
     admin_cors: tuple[str, ...]
+    trusted_proxies: tuple[str, ...]
+    """Addresses and networks whose X-Forwarded-For is believed; nobody else's is."""
+    mail_url: str | None
+    """Null: in development mails are shown on the console, in production none can be sent."""
+    mail_from: str
+    storefront_url: str
+    """Where links in mails to customers lead."""
+    admin_url: str
+    """Where links in mails to staff lead."""
     port: int
     production: bool
     sweep_after: float
@@ -50,9 +67,13 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         database_url=_url(environment, "DATABASE_URL", ("postgresql", "postgres"), "postgresql://user@host/name"),
         redis_url=_url(environment, "REDIS_URL", ("redis", "rediss", "unix"), "redis://host:6379/0"),
         jwt_secret=_secret(environment, "JWT_SECRET", production=production),
+        jwt_secrets_old=_old_secrets(environment, "JWT_SECRETS_OLD"),
         cookie_secret=_secret(environment, "COOKIE_SECRET", production=production),
+        cookie_secrets_old=_old_secrets(environment, "COOKIE_SECRETS_OLD"),
         store_cors=_origins(environment, "STORE_CORS", production=production),
         admin_cors=_origins(environment, "ADMIN_CORS", production=production),
+        trusted_proxies=_networks(environment, "TRUSTED_PROXIES"),
+        **_mail(environment, production=production),
         port=_whole(environment, "PORT", 8000, most=65_535),
         production=production,
         sweep_after=float(_whole(environment, "SWEEP_AFTER", 30, most=86_400)),
@@ -63,6 +84,36 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         cache_max_age=_whole(environment, "CACHE_MAX_AGE", 1, least=0, most=86_400),
         home=Path(environment.get("COUNTERFOIL_HOME") or ROOT / ".counterfoil"),
     )
+
+
+def _mail(environment: Mapping[str, str], *, production: bool) -> dict[str, Any]:
+    """Who sends mails, through which server, and where their links lead. In production nothing of it is guessed."""
+    url = _url(environment, "MAIL_URL", ("smtp", "smtps"), "smtp://user:password@host:587")
+    if url is not None and not _is_server(url):
+        raise WrongSetting("MAIL_URL must be an address such as smtp://user:password@host:587, or be left out.")
+    told = production and url is not None
+    sender = environment.get("MAIL_FROM", "").strip() or ("" if told else DEVELOPMENT_SENDER)
+    if not SENDER.fullmatch(sender):
+        raise WrongSetting("MAIL_FROM says whom mails come from; write it like this: Shop <shop@example.com>")
+    storefront = _site(environment, "STOREFRONT_URL", "" if told else DEVELOPMENT_ORIGINS.partition(",")[0])
+    admin = _site(environment, "ADMIN_URL", f"{storefront}/admin")
+    return {"mail_url": url, "mail_from": sender, "storefront_url": storefront, "admin_url": admin}
+
+
+def _is_server(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _site(environment: Mapping[str, str], name: str, default: str) -> str:
+    site = (environment.get(name, "").strip() or default).rstrip("/")
+    parts = urlsplit(site)
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
+        raise WrongSetting(f"{name} says where links in mails lead; write an address such as https://shop.example.com.")
+    return site
 
 
 def _one_of(environment: Mapping[str, str], name: str, choices: tuple[str, str]) -> str:
@@ -102,9 +153,32 @@ def _secret(environment: Mapping[str, str], name: str, *, production: bool) -> s
     return secret
 
 
+def _old_secrets(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    secrets = _listed(environment.get(name, ""))
+    if any(len(secret) < SHORTEST_SECRET for secret in secrets):
+        raise WrongSetting(f"{name} has a secret of fewer than {SHORTEST_SECRET} characters; write secrets by commas.")
+    return secrets
+
+
+def _networks(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    given = _listed(environment.get(name, ""))
+    for network in given:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise WrongSetting(
+                f"{name} has {network!r}; write addresses or networks such as 10.0.0.0/8, by commas."
+            ) from None
+    return given
+
+
+def _listed(given: str) -> tuple[str, ...]:
+    return tuple(one.strip() for one in given.split(",") if one.strip())
+
+
 def _origins(environment: Mapping[str, str], name: str, *, production: bool) -> tuple[str, ...]:
     given = environment.get(name, "" if production else DEVELOPMENT_ORIGINS)
-    origins = tuple(origin.strip() for origin in given.split(",") if origin.strip())
+    origins = _listed(given)
     for origin in origins:
         parts = urlsplit(origin)
         if parts.scheme not in {"http", "https"} or not parts.netloc or parts.path or parts.query:

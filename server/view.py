@@ -1,6 +1,7 @@
 """GraphQL over HTTP and SSE: one endpoint, one way to establish the actor, one way to show errors."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, Final, cast
 
 import orjson
@@ -23,7 +24,9 @@ from resolvers.context import ContextChoice, Ctx
 from resolvers.request_error import RequestError
 from resolvers.trace import Trace
 from schema import Schema
-from server.authentication import establish_actor
+from server.api_keys import ApiKeys
+from server.authentication import Authentication
+from server.cookies import CookieRules, SessionCookies
 from server.document import NAMES, RequestedDocuments
 from server.errors import failed_request, public_error, refused_request
 from server.graphiql import graphiql_page
@@ -69,13 +72,15 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         tokens: SignedTokens,
         passwords: Argon2Passwords,
         *,
+        api_keys: ApiKeys,
+        cookies: CookieRules,
         debug: bool = False,
         trusted_only: bool = False,
     ) -> None:
         super().__init__(schema, subscription_protocols=(GRAPHQL_SSE_PROTOCOL,), graphql_ide="graphiql")
         self._graphiql = graphiql_page()
         self._shop, self._relay, self._tokens, self._passwords = shop, relay, tokens, passwords
-        self._debug = debug
+        self._authentication, self._cookies, self._debug = Authentication(tokens, api_keys), cookies, debug
         self._documents = RequestedDocuments(shop.read, schema.documents, trusted_only=trusted_only)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,7 +112,10 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
 
     def _refused(self, request: Request, message: str, code: str, status: int) -> Response:
         answer = refused_request(message, code, request.state.request_id)
-        return Response(orjson.dumps(answer), status, media_type="application/json")
+        response = Response(orjson.dumps(answer), status, media_type="application/json")
+        if hasattr(request.state, "cookies"):  # who was refused before an operation ran may have to lose one
+            response.headers.raw.extend(h for h in request.state.cookies.answer.headers.raw if h[0] == b"set-cookie")
+        return response
 
     def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
         """Strawberry shows it to whoever sends no query; by GET a document is named otherwise as well."""
@@ -129,20 +137,29 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         return HTMLResponse(self._graphiql)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Ctx:
-        del response
         headers = request.headers
+        cookies = request.state.cookies = SessionCookies(request, self._cookies, self._tokens)
         trace = trace_asked_for(headers.get("x-debug")) if self._debug else None
         shop = self._shop if trace is None else trace.of(self._shop)
+        peer = request.client.host if request.client else ""
+        caller = await self._authentication.establish(shop.read, headers, peer, cookies)
+        if isinstance(response, Response):
+            cookies.answer = response
         ctx = Ctx(
             shop=shop,
             tokens=self._tokens,
             passwords=self._passwords,
             live=self._relay,
-            actor=await establish_actor(shop.read, self._tokens, headers.get("authorization")),
+            actor=replace(caller.actor, request_id=request.state.request_id),
             request_id=request.state.request_id,
             choice=context_choice(headers.get("x-shop-context", "")),
             cart_token=headers.get("x-cart-token"),
             access_token=headers.get("x-access-token"),
+            subscribes_only=caller.live is not None,
+            live_order=caller.live.order if caller.live is not None else None,
+            buyer_address=caller.buyer_address,
+            device=caller.device,
+            cookies=cookies if isinstance(response, Response) else None,
             trace=trace,
         )
         request.state.ctx = ctx

@@ -8,9 +8,8 @@ from db.connection import new_id
 from db.workflow import ActorKind
 from domain.processes.shop import Shop
 from resolvers import ids
-from server.tokens import SignedTokens
 from tests import given
-from tests.api import SECRET, Api
+from tests.api import Api
 
 STAFF = {
     "staff": (),
@@ -39,25 +38,25 @@ class World:
     shop: Shop
     api: Api
     people: dict[str, UUID]
+    tokens: dict[str, str]
+    """Of the sign-ins of all of them."""
     sams: Bought
     guests: Bought
 
     @property
     def everybody(self) -> dict[str, Api]:
         """All who sign in, and who does not."""
-        kinds = {name: ActorKind.STAFF if name in STAFF else ActorKind.CUSTOMER for name in self.people}
-        signed_in = {name: self.api.signed_in(token(kinds[name], key)) for name, key in self.people.items()}
+        signed_in = {name: self.api.signed_in(token) for name, token in self.tokens.items()}
         return {"anonymous": self.api, **signed_in}
 
     def callers(self, bought: Bought) -> dict[str, Api]:
         """Everybody, and who has a token: of this order, of the other one, of their carts, of a sign-in."""
         other = self.guests if bought is self.sams else self.sams
-        sign_in = token(ActorKind.CUSTOMER, self.people["sam"])
         return {
             **self.everybody,
             "its token": self.having("x-access-token", bought.access_token),
             "the other order's token": self.having("x-access-token", other.access_token),
-            "a sign-in as its token": self.having("x-access-token", sign_in),
+            "a sign-in as its token": self.having("x-access-token", self.tokens["sam"]),
             "no token": self.having("x-access-token", ""),
             "its cart's token": self.having("x-cart-token", bought.cart.token),
             "the other cart's token": self.having("x-cart-token", other.cart.token),
@@ -69,13 +68,14 @@ class World:
         return Api(self.api.http, {header: value}, self.api.database)
 
 
-def token(kind: ActorKind, key: UUID) -> str:
+async def token(shop: Shop, kind: ActorKind, key: UUID) -> str:
     """What signing in would give, without hashing a password."""
-    return SignedTokens(SECRET).access_token(kind, key)[0]
+    return await given.access_token(shop, kind, key)
 
 
-async def bought(shop: Shop, api: Api, variant: str, email: str) -> Bought:
-    cart = await given.cart(api, {"variantId": variant, "quantity": 1}, email=email)
+async def bought(shop: Shop, api: Api, variant: str, email: str, **more: Any) -> Bought:
+    """`more` is of the line, for example its brief."""
+    cart = await given.cart(api, {"variantId": variant, "quantity": 1, **more}, email=email)
     payload = await api.done("cartComplete", cart.completion(), "accessToken order { id number lines { id } }")
     order = payload["order"]
     placed = {"id": order["id"], "accessToken": payload["accessToken"]}
@@ -90,10 +90,14 @@ async def world(shop: Shop, api: Api) -> World:
     people = {"sam": await given.customer(shop), "kim": await given.customer(shop, "kim@shop.example")}
     for number, (name, permissions) in enumerate(STAFF.items()):
         people[name] = await given.staff(shop, *permissions, email=f"staff{number}@shop.example")
-    as_sam = api.signed_in(token(ActorKind.CUSTOMER, people["sam"]))
+    tokens = {
+        name: await token(shop, ActorKind.STAFF if name in STAFF else ActorKind.CUSTOMER, key)
+        for name, key in people.items()
+    }
+    as_sam = api.signed_in(tokens["sam"])
     sams = await bought(shop, as_sam, banner.variant, "sam@shop.example")
     guests = await bought(shop, api, banner.variant, "kim@shop.example")
-    return World(shop, api, people, sams, guests)
+    return World(shop, api, people, tokens, sams, guests)
 
 
 def random(kind: str) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -15,17 +16,19 @@ from db import Ticket as TicketRow
 from db.catalog import ProductStatus
 from db.connection import new_id
 from db.workflow import ActorKind
+from domain import session
 from domain import ticket as tickets_of_domain
 from domain.actor import Actor
 from domain.catalog import upsert_products
-from domain.customer import create_staff
 from domain.price import PriceDraft, set_prices
 from domain.processes.shop import Shop
 from domain.product import ProductDraft, VariantDraft
 from domain.region import LocationDraft, RegionDraft, upsert_location, upsert_region
+from domain.session import Device
+from domain.staff import create_staff
 from domain.stock import StockCount, set_counts
 from resolvers import ids
-from server.tokens import Argon2Passwords, SignedTokens
+from server.tokens import ACCESS, ISSUER, Argon2Passwords, KeyRing
 from tests.api import SECRET, Api
 
 ADDRESS = {"lastName": "Baker", "address1": "Keizersgracht 1", "city": "Amsterdam", "country": "NL"}
@@ -204,16 +207,29 @@ STAFF = Actor(ActorKind.STAFF, new_id(), frozenset({"tickets:read", "tickets:wri
 """A member of staff, as domain functions see one."""
 
 
+ADMINISTRATOR = Actor(ActorKind.STAFF, None, frozenset({"*"}))
+"""Likewise, one who may do everything."""
+
+
 async def caller(shop: Shop, api: Api, who: str, *permissions: str) -> Api:
     """`nobody`, a new `customer`, or new `staff` with the permissions; without the cost of signing in."""
     if who == "nobody":
         return Api(api.http)
     email = f"{new_id()}@shop.example"
     if who == "customer":
-        token, _ = SignedTokens(SECRET).access_token(ActorKind.CUSTOMER, await customer(shop, email))
+        token = await access_token(shop, ActorKind.CUSTOMER, await customer(shop, email))
     else:
-        token, _ = SignedTokens(SECRET).access_token(ActorKind.STAFF, await staff(shop, *permissions, email=email))
+        token = await access_token(shop, ActorKind.STAFF, await staff(shop, *permissions, email=email))
     return api.signed_in(token)
+
+
+async def access_token(shop: Shop, kind: ActorKind, subject_id: UUID, seconds: float = 900) -> str:
+    """That of a new session, as after signing in, but good for as long as is said."""
+    async with shop.tx() as tx:
+        begun = await session.begin(tx, kind, subject_id, Device("a test"))
+    until = datetime.now(UTC) + timedelta(seconds=seconds)
+    claims = {"sub": str(subject_id), "kind": str(kind), "sid": str(begun.session_id), "exp": until}
+    return KeyRing((SECRET,)).sign({"iss": ISSUER, "aud": ACCESS, **claims})
 
 
 async def until(condition: Callable[[], bool | Awaitable[bool]], within: float = 15) -> None:

@@ -270,7 +270,8 @@ async def test_news_do_not_wait_behind_requests(shop: Shop, keeping: Keeping) ->
         for _ in range(pool.get_max_size()):
             await busy.enter_async_context(pool.acquire())
         await asyncio.sleep(kept_.LEASE_SECONDS + 2 * POLL_SECONDS)
-        assert await keeping.was_kept(QUERIES["cup"])
+        async with asyncio.timeout(10):
+            assert await keeping.was_kept(QUERIES["cup"])
 
 
 async def test_for_carts_nothing_is_followed(shop: Shop, api: Api, keeping: Keeping) -> None:

@@ -15,6 +15,7 @@ from domain.processes.shop import Shop
 from domain.refusal import Refusal, refusals_of
 from server import document as requested
 from server.document import TrustedDocuments
+from server.question import question
 from tests import carts, given
 from tests.api import Api, running_app
 from tests.documents import (
@@ -236,3 +237,13 @@ def test_a_document_that_cannot_be_is_refused(id_: str, text: str, path: str) ->
         RegisterDocument(id_, text)
     assert refused_.value.path == (path,)
     assert RegisterDocument("x" * 200, "x" * 100 * 1024).sha256 == hash_of("x" * 100 * 1024)
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_answers_of_a_shop_that_runs_anything_are_not_taken_over_and_none_outlives_its_document(method: str) -> None:
+    raw = b"query=%7B%20__typename%20%7D" if method == "GET" else b'{"query": "{ __typename }"}'
+    anything, trusted = question(raw, (method,)), question(raw, (method,), trusted_only=True)
+    assert anything is not None
+    assert trusted is not None
+    assert anything.key != trusted.key
+    assert (anything.seconds, trusted.seconds) == (300.0, 5.0)

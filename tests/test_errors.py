@@ -112,7 +112,7 @@ async def test_a_crash_is_masked_and_found_in_the_log_by_the_id_of_its_request(
 
 async def test_a_crash_before_the_operation_begins_is_masked_as_well(shop: Shop, api: Api) -> None:
     toni = await given.staff(shop, "tickets:read")
-    staff = api.signed_in(token(ActorKind.STAFF, toni))
+    staff = api.signed_in(await token(shop, ActorKind.STAFF, toni))
     await carts.execute(shop, "ALTER TABLE staff RENAME TO a_secret_name")
     answer = await staff.raw(PRODUCTS)
     assert answer.status_code == 500
@@ -173,7 +173,7 @@ async def test_a_database_that_goes_away_is_a_reason_to_try_again(shop: Shop, ap
     answer = await cut_off(shop, "product", api, PRODUCTS)
     assert answer.status_code == 200
     assert only_error(answer)["extensions"]["code"] == "UNAVAILABLE"
-    answer = await cut_off(shop, "staff", api.signed_in(token(ActorKind.STAFF, toni)), PRODUCTS)
+    answer = await cut_off(shop, "staff", api.signed_in(await token(shop, ActorKind.STAFF, toni)), PRODUCTS)
     assert answer.status_code == 503
     assert only_error(answer)["extensions"]["code"] == "UNAVAILABLE"
     assert await api(PRODUCTS) == {"products": {"nodes": []}}

@@ -8,10 +8,10 @@ from sqlalchemy import delete, update
 
 from db import Order, Staff, StaffRole
 from db.workflow import ActorKind
+from domain import session
 from server.errors import public_error
-from server.tokens import ACCESS, SignedTokens
 from tests import given
-from tests.api import SECRET, Api
+from tests.api import Api
 from tests.live import Live, Stream, live_fixture, post, watching  # noqa: F401 - the fixture `live`
 
 
@@ -58,8 +58,7 @@ async def test_staff_see_internal_notes_live_and_customers_do_not(live: Live) ->
 async def short_lived(live: Live, seconds: float) -> Api:
     email = f"brief-{seconds}@shop.example"
     staff_id = await given.staff(live.shop, "tickets:read", email=email)
-    until = datetime.now(UTC) + timedelta(seconds=seconds)
-    token = SignedTokens(SECRET)._sign(ACCESS, sub=str(staff_id), kind=str(ActorKind.STAFF), exp=until)
+    token = await given.access_token(live.shop, ActorKind.STAFF, staff_id, seconds)
     return live.api.signed_in(token)
 
 
@@ -82,12 +81,16 @@ async def test_a_stream_ends_when_the_sign_in_expires(live: Live) -> None:
         assert await again.messages(1) == [(2, "still")]
 
 
-async def ends_without_a_word(live: Live, ticket: given.Ticket, stream: Stream) -> None:
+NOT_READ = "This ticket may no longer be read."
+ENDED = "This sign-in has ended; sign in again and resume with the last seq."
+
+
+async def ends_without_a_word(live: Live, ticket: given.Ticket, stream: Stream, message: str = NOT_READ) -> None:
     """The next change ends the stream, and its content does not get out."""
     await post(await live.staff(), ticket, "secret")
     error = await stream.error()
     assert error["extensions"]["code"] == "UNAUTHENTICATED"
-    assert error["message"] == "This ticket may no longer be read."
+    assert error["message"] == message
 
 
 async def test_raising_the_orders_access_version_ends_the_streams_of_its_old_tokens(live: Live) -> None:
@@ -101,7 +104,7 @@ async def test_raising_the_orders_access_version_ends_the_streams_of_its_old_tok
         assert (await stream.error())["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-@pytest.mark.parametrize("loses", ["the role", "the account"])
+@pytest.mark.parametrize("loses", ["the role", "the account", "the session"])
 async def test_a_stream_ends_for_staff_who_may_no_longer_read_tickets(live: Live, loses: str) -> None:
     ticket = await live.ticket()
     email = f"{loses.replace(' ', '-')}@shop.example"
@@ -114,9 +117,24 @@ async def test_a_stream_ends_for_staff_who_may_no_longer_read_tickets(live: Live
         async with live.shop.tx() as tx:
             if loses == "the role":
                 await tx.run(delete(StaffRole).where(StaffRole.staff_id == staff_id))
-            else:
+            elif loses == "the account":
                 await tx.run(update(Staff).where(Staff.id == staff_id).values(active=False))
-        await ends_without_a_word(live, ticket, stream)
+            else:
+                await session.end_all(tx, ActorKind.STAFF, staff_id)
+        await ends_without_a_word(live, ticket, stream, NOT_READ if loses == "the role" else ENDED)
+
+
+async def test_a_stream_on_which_nothing_happens_ends_with_the_sign_in_too(live: Live) -> None:
+    ticket = await live.ticket()
+    email = "quiet@shop.example"
+    staff_id = await given.staff(live.shop, "tickets:read", email=email)
+    staff = live.api.signed_in(await given.access_token(live.shop, ActorKind.STAFF, staff_id))
+    async with watching(staff, ticket, with_token=False) as stream:
+        await stream.item()
+        async with live.shop.tx() as tx:
+            await session.end_all(tx, ActorKind.STAFF, staff_id)
+        error = await stream.error()
+    assert (error["extensions"]["code"], error["message"]) == ("UNAUTHENTICATED", ENDED)
 
 
 CHANGE = """

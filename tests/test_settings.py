@@ -29,6 +29,8 @@ def test_everything_can_be_set() -> None:
             "REDIS_URL": "redis://cache:6379/0",
             "STORE_CORS": "https://shop.example, https://www.shop.example",
             "ADMIN_CORS": "https://admin.shop.example",
+            "TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+            "JWT_SECRETS_OLD": f"{'k' * 32}, {'l' * 32}",
             "PORT": "80",
             "ANSWER_CACHE_MIB": "0",
             "CACHE_MAX_AGE": "0",
@@ -38,6 +40,9 @@ def test_everything_can_be_set() -> None:
     assert settings.production
     assert settings.trusted_only
     assert settings.store_cors == ("https://shop.example", "https://www.shop.example")
+    assert settings.trusted_proxies == ("10.0.0.0/8", "::1")
+    assert settings.jwt_secrets_old == ("k" * 32, "l" * 32)
+    assert settings.cookie_secrets_old == ()
     assert (settings.database_url, settings.port) == ("postgresql://me@db/shop", 80)
     assert (settings.answer_cache_mib, settings.cache_max_age) == (0, 0)
 
@@ -55,6 +60,8 @@ def test_production_lets_no_browser_call_unless_it_is_told_which() -> None:
         ({"DATABASE_URL": "localhost"}, "DATABASE_URL must be an address"),
         ({"DATABASE_URL": "postgresql+asyncpg://db/shop"}, "DATABASE_URL must be an address"),
         ({"REDIS_URL": "http://cache"}, "REDIS_URL must be an address such as redis://host:6379/0"),
+        ({"TRUSTED_PROXIES": "*"}, "TRUSTED_PROXIES has '*'; write addresses or networks such as 10.0.0.0/8"),
+        ({"JWT_SECRETS_OLD": "short"}, "JWT_SECRETS_OLD has a secret of fewer than 32 characters"),
         ({"PORT": "http"}, "PORT is 'http'; write a number from 1 to 65535"),
         ({"PORT": "0"}, "PORT is '0'"),
         ({"ANSWER_CACHE_MIB": "-1"}, "ANSWER_CACHE_MIB is '-1'; write a number from 0 to 65536"),

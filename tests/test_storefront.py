@@ -7,11 +7,15 @@ from typing import Any
 
 from graphql import build_schema as schema_of
 from graphql import concat_ast, parse, print_ast, separate_operations, validate
+from sqlalchemy import select
 
+from db import SingleUseToken
+from db.session import Purpose
 from domain.processes.shop import Shop
-from tests import given
+from server.tokens import SignedTokens
+from tests import customers, given
 from tests.access import random
-from tests.api import ENGINE, ROOT, Api
+from tests.api import ENGINE, ROOT, SECRET, Api
 from tests.test_readme import README
 
 FOLDER = ROOT / "docs" / "storefront"
@@ -205,8 +209,11 @@ async def check_out(owner: Storefront, cart: dict[str, Any]) -> tuple[Storefront
     return owner.having(x_access_token=bought["accessToken"]), {**order, "accessToken": bought["accessToken"]}
 
 
-async def follow(shop: Shop, buyer: Storefront, order: dict[str, Any]) -> None:
-    """The order's page, its ticket's page, and the ticket live: the snapshot, a message, and after a reconnect."""
+async def follow(shop: Shop, buyer: Storefront, order: dict[str, Any]) -> str:
+    """The order's page, its ticket's page, and the ticket live: the snapshot, a message, and after a reconnect.
+
+    The ticket's id.
+    """
     (ticket,) = await given.tickets(shop, order)
     placed = await buyer.ask("OrderPage", orderId=order["id"], locale=LOCALE)
     (card,) = placed["tickets"]
@@ -226,6 +233,36 @@ async def follow(shop: Shop, buyer: Storefront, order: dict[str, Any]) -> None:
     resumed = buyer.watch(ticketId=ticket.id, afterSeq=1)
     assert await anext(resumed) == change
     await resumed.aclose()
+    return ticket.id
+
+
+async def come_back(shop: Shop, visitor: Storefront, order: dict[str, Any], ticket: str) -> None:
+    """On another device by a link that was mailed, and in a browser that may watch and nothing else."""
+    await visitor.do("OrderSendAccessLink", orderNumber=order["number"], email="sam@shop.example")
+    links = select(SingleUseToken.id).where(SingleUseToken.purpose == Purpose.ORDER_ACCESS)
+    mailed = SignedTokens(SECRET).single_use_token(Purpose.ORDER_ACCESS, await shop.read.one_scalar(links))
+    opened = await visitor.do("AccessLinkExchange", token=mailed)
+    assert (opened["order"]["id"], opened["accessToken"]) == (order["id"], order["accessToken"])
+    live = await visitor.having(x_access_token=opened["accessToken"]).do("LiveTokenCreate")
+    browser = visitor.having(authorization=f"Bearer {live['liveToken']}")
+    watching = browser.watch(ticketId=ticket)
+    assert (await anext(watching))["ticket"]["id"] == ticket
+    await watching.aclose()
+
+
+async def have_an_account(shop: Shop, visitor: Storefront) -> None:
+    """Made and confirmed, with a password that was forgotten, and shown."""
+    email = "kim@shop.example"
+    await visitor.do("CustomerRegister", email=email, password=given.PASSWORD, firstName="Kim")
+    token = await customers.mailed(shop, "confirm_email", email)
+    assert (await visitor.do("CustomerConfirm", token=token))["customer"] == {"email": email}
+    await visitor.do("CustomerRequestPasswordReset", email=email)
+    token = await customers.mailed(shop, "reset_password", email)
+    await visitor.do("CustomerResetPassword", token=token, password=customers.NEW_PASSWORD)
+    assert await visitor.ask("Account") is None
+    signed_in = await visitor.do("CustomerSignIn", email=email, password=customers.NEW_PASSWORD)
+    me = await visitor.having(authorization=f"Bearer {signed_in['accessToken']}").ask("Account")
+    assert (me["firstName"], me["addresses"], me["orders"]["nodes"]) == ("Kim", [], [])
 
 
 async def test_a_whole_purchase_is_made_with_the_documents_of_the_guide(shop: Shop, start_server: Any) -> None:
@@ -239,7 +276,8 @@ async def test_a_whole_purchase_is_made_with_the_documents_of_the_guide(shop: Sh
         owner, cart = await fill_a_cart(visitor, cup, box)
         await be_refused(owner, cart)
         buyer, order = await check_out(owner, cart)
-        await follow(shop, buyer, order)
+        await come_back(shop, visitor, order, await follow(shop, buyer, order))
+        await have_an_account(shop, visitor)
         assert visitor.used == set(DOCUMENTS)
 
 

@@ -258,7 +258,7 @@ async def test_the_worker_opens_the_tickets_of_a_placed_order_once(
 
 
 async def _has_ended(shop: Shop, reaction: str, times: int) -> bool:
-    rows = await shop.database.pool.fetch("SELECT name, status FROM dbos.workflow_status")
+    rows = await shop.database.pool.fetch("SELECT name, status FROM dbos.workflow_status WHERE name = $1", reaction)
     return [tuple(row) for row in rows] == [(reaction, "SUCCESS")] * times
 
 

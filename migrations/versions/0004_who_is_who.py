@@ -97,6 +97,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_api_key")),
         sa.UniqueConstraint("hash", name=op.f("uq_api_key_hash")),
+        sa.UniqueConstraint("rotated_from", name=op.f("uq_api_key_rotated_from")),
     )
     op.create_table(
         "customer_address",
@@ -197,6 +198,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_refresh_token")),
     )
     op.create_index(op.f("ix_refresh_token_session_id"), "refresh_token", ["session_id"], unique=False)
+    op.create_index(
+        "ix_order_guest_email", "order", ["email", "id"], unique=False, postgresql_where=sa.text("customer_id IS NULL")
+    )
     op.add_column("customer", sa.Column("phone", sa.Text(), server_default="", nullable=False))
     op.add_column("customer", sa.Column("confirmed_at", postgresql.TIMESTAMP(timezone=True), nullable=True))
     op.add_column("customer", sa.Column("erased_at", postgresql.TIMESTAMP(timezone=True), nullable=True))
@@ -229,6 +233,7 @@ def downgrade() -> None:
     op.drop_column("customer", "erased_at")
     op.drop_column("customer", "confirmed_at")
     op.drop_column("customer", "phone")
+    op.drop_index("ix_order_guest_email", table_name="order", postgresql_where=sa.text("customer_id IS NULL"))
     op.drop_index(op.f("ix_refresh_token_session_id"), table_name="refresh_token")
     op.drop_table("refresh_token")
     op.drop_index("ix_session_staff_id", table_name="session")

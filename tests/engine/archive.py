@@ -202,7 +202,7 @@ def _schema(executor: type[BreadthFirstExecutor] | None) -> OddSchema:
         execution_context_class=executor,
         config=StrawberryConfig(default_resolver=value_of),
     )
-    schema.documents = Documents()
+    schema.documents, schema.breadth_first = Documents(), executor is not None
     for type_ in schema._schema.type_map.values():
         if isinstance(type_, GraphQLObjectType):
             type_.is_type_of = None

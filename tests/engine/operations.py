@@ -141,3 +141,16 @@ def operations(
     declared = ", ".join(f"${name}: {type_}" for name, type_ in writing.declared.items())
     header = f"{kind.value} Q({declared})" if declared else f"{kind.value} Q"
     return Operation(kind, "\n".join([f"{header} {body}", *writing.fragments]), writing.variables)
+
+
+def told_apart(ours: list[Any], reference: list[Any]) -> list[Any]:
+    return [error for error in ours + reference if (error in ours) != (error in reference)]
+
+
+def is_null_above(data: Any, path: Sequence[Any]) -> bool:
+    """An object of which the path leads through became null, so that not everything below it need be told."""
+    for step in path[:-1]:
+        if data is None:
+            return True
+        data = data[step]
+    return data is None

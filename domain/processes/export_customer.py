@@ -1,0 +1,66 @@
+"""Everything that is stored about a customer, as one JSON object, read at one moment."""
+
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import text
+
+from domain import audit
+from domain.actor import Actor
+from domain.processes.shop import Shop
+from domain.refusal import NotFound
+
+
+async def export_customer(shop: Shop, customer_id: UUID) -> dict[str, Any]:
+    """Amounts are in minor units of their currency. Secrets, and how the shop sorts its customers, are not in it."""
+    found = await shop.read.records(_EXPORT, id=customer_id)
+    if not found:
+        raise NotFound(path=("customer_id",))
+    return found[0].exported
+
+
+async def export_by_staff(shop: Shop, customer_id: UUID, actor: Actor) -> dict[str, Any]:
+    """The same; that it was read stands in the audit log."""
+    exported = await export_customer(shop, customer_id)
+    async with shop.tx() as tx:
+        await audit.record(tx, actor, "customerExportByStaff", f"customer:{customer_id}", {})
+    return exported
+
+
+_EXPORT: Final = text(
+    """
+    SELECT jsonb_build_object(
+        'profile', jsonb_build_object(
+            'email', customer.email, 'first_name', customer.first_name, 'last_name', customer.last_name,
+            'phone', customer.phone, 'confirmed_at', customer.confirmed_at, 'created_at', customer.created_at,
+            'requested_email', (SELECT new_email FROM email_change WHERE customer_id = customer.id)),
+        'addresses', (SELECT coalesce(jsonb_agg(address || jsonb_build_object('default_shipping', default_shipping,
+                'default_billing', default_billing) ORDER BY id), '[]')
+            FROM customer_address WHERE customer_id = customer.id),
+        'sessions', (SELECT coalesce(jsonb_agg(jsonb_build_object('device', device, 'address', address,
+                'created_at', created_at, 'last_used_at', last_used_at, 'ended_at', ended_at) ORDER BY id), '[]')
+            FROM session WHERE customer_id = customer.id),
+        'carts', (SELECT coalesce(jsonb_agg(jsonb_build_object('status', status, 'email', email,
+                'shipping_address', shipping_address, 'billing_address', billing_address, 'created_at', created_at,
+                'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('sku', variant.sku, 'quantity', line.quantity,
+                        'brief', line.brief) ORDER BY line.id), '[]')
+                    FROM cart_line AS line JOIN variant ON variant.id = line.variant_id
+                    WHERE line.cart_id = cart.id)) ORDER BY cart.id), '[]')
+            FROM cart WHERE cart.customer_id = customer.id),
+        'orders', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', "order".number, 'status', status,
+                'email', "order".email, 'shipping_address', shipping_address, 'billing_address', billing_address,
+                'currency', currency, 'subtotal', subtotal, 'tax', tax, 'total', total, 'placed_at', placed_at,
+                'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('title', title, 'sku', sku, 'options', options,
+                        'quantity', quantity, 'gross', gross, 'tax', line.tax, 'brief', brief) ORDER BY position), '[]')
+                    FROM order_line AS line WHERE line.order_id = "order".id),
+                'tickets', (SELECT coalesce(jsonb_agg(jsonb_build_object('state', state, 'brief', brief,
+                        'messages', (SELECT coalesce(jsonb_agg(jsonb_build_object('from', said.actor_kind,
+                                'at', said.at, 'text', said.data ->> 'body') ORDER BY said.seq), '[]')
+                            FROM ticket_event AS said WHERE said.ticket_id = ticket.id
+                            AND said.kind = 'message' AND said.visibility = 'public')) ORDER BY ticket.id), '[]')
+                    FROM ticket WHERE ticket.order_id = "order".id)) ORDER BY "order".id), '[]')
+            FROM "order" WHERE "order".customer_id = customer.id)
+    ) AS exported
+    FROM customer WHERE id = :id AND erased_at IS NULL
+    """
+)

@@ -1,0 +1,92 @@
+"""Who gets what of every field: tried for real, and compared with what was reviewed (`access_matrix.csv`).
+
+After a change of the schema: `make access-matrix`, look at each line that differs, and commit it with the change.
+Columns are who asks; the subjects are Sam's, or the shop's own. "staff with" lists the permissions that get something
+else than "staff without", each tried alone; staff and keys "without" have every permission but the one that is needed.
+
+For reads `value` is data of Sam or of the shop, `own` is the caller's own, `-`: there was nothing to ask it of. Of a
+mutation `changes it` means that Sam's or the shop's things were changed, `does it` that they were not.
+"""
+
+import csv
+import os
+
+import pytest
+
+from domain.processes.shop import Shop
+from resolvers.context import PUBLIC
+from tests.api import ROOT, Api
+from tests.matrix import needed, root_fields
+from tests.matrix_rows import as_text, every_field, example_of, matrix, queries_of
+from tests.matrix_world import CHEAP, matrix_world
+
+REVIEWED = ROOT / "tests" / "access_matrix.csv"
+NEVER_SHOWN = {"Requirement.lineId"}
+"""Fields that nobody is shown a value of in the world of the matrix."""
+
+
+def reviewed() -> list[dict[str, str]]:
+    with REVIEWED.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+async def test_everybody_gets_of_every_field_what_was_reviewed(
+    shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.tokens.PasswordHasher", lambda: CHEAP)
+    now = as_text(await matrix(await matrix_world(shop, api)))
+    if os.environ.get("ACCESS_MATRIX") == "write":
+        REVIEWED.write_text(now)
+    assert now.splitlines() == REVIEWED.read_text().splitlines(), (
+        "access is not as it was reviewed: run `make access-matrix` and look at each line that differs"
+    )
+
+
+def test_every_field_was_reviewed() -> None:
+    """Quickly told, without trying: a new field has no line yet, or says nothing of how it is to be tried."""
+    for name in root_fields("Query"):
+        assert queries_of(name)
+    for kind in ("Mutation", "Subscription"):
+        for name in root_fields(kind):
+            assert example_of(kind, name)
+    roots = {f"{kind}.{name}" for kind in ("Query", "Mutation", "Subscription") for name in root_fields(kind)}
+    lines = {line["field"].partition(" ")[0] for line in reviewed()}
+    assert roots | every_field() <= lines, "run `make access-matrix` and look at each line that is new"
+
+
+def test_each_field_was_shown_to_somebody() -> None:
+    """Or its line would say nothing: the world of the matrix (matrix_world.py) must have all that can be shown."""
+    shown = ("value", "changes it", "does it")
+    silent = {line["field"] for line in reviewed() if not any(word in str(list(line.values())) for word in shown)}
+    assert silent <= NEVER_SHOWN
+
+
+def test_what_needs_a_permission_is_refused_to_all_who_lack_it() -> None:
+    """A rule over the reviewed file itself, so that no review can wave through what must not be."""
+    strangers = ("anonymous", "sam, whose it is", "kim", "sam's tokens", "sam's live token", "staff without")
+    for line in reviewed():
+        if ":" in line["needs"] and not line["needs"].startswith("signed_in"):
+            refused = {line[who] for who in (*strangers, "key without")}
+            assert refused == {"UNAUTHENTICATED", "FORBIDDEN"}, line
+            assert line["needs"] in line["staff with"], line
+
+
+def test_nothing_of_sams_is_shown_to_kim_or_to_nobody() -> None:
+    """What they see is their own, or the shop window."""
+    for line in reviewed():
+        kind, _, _ = line["field"].partition(".")
+        if kind in {"Cart", "CartLine", "Customer", "CustomerAddress", "Order", "OrderLine", "Session", "Ticket"}:
+            assert line["anonymous"] == "-", line
+            assert line["kim"] in {"-", "own", "null", "empty"}, line
+            assert line["staff without"] in {"-", "own"}, line
+
+
+def test_public_fields_are_those_that_are_listed_as_such() -> None:
+    """Whoever makes a field public changes this file's lines, and is seen to do so."""
+    public = {
+        f"{kind}.{name}"
+        for kind in ("Query", "Mutation", "Subscription")
+        for name, field in root_fields(kind).items()
+        if needed(field) == PUBLIC
+    }
+    assert public == {line["field"].partition(" ")[0] for line in reviewed() if line["needs"] == PUBLIC}
