@@ -7,7 +7,7 @@ PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve journey test test-graphql-core bench fuzz check format schema lock migration clean
+.PHONY: help install demo serve journey test test-graphql-core bench fuzz check format schema access-matrix lock migration clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -58,6 +58,9 @@ format: install ## writes the format and the fixes that ruff knows
 schema: install ## prints the GraphQL contract into schema/
 	@$(BIN)/counterfoil schema print > schema/schema.graphql
 	@$(BIN)/counterfoil schema print --storefront > schema/storefront.graphql
+
+access-matrix: install ## tries anew who gets what of every field, into tests/access_matrix.csv: look at what differs
+	@ACCESS_MATRIX=write $(BIN)/python -m pytest tests/test_access_matrix.py
 
 lock: ## resolves the dependencies anew (needs uv)
 	@uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-header \

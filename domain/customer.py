@@ -1,6 +1,6 @@
 """Customers: their accounts, from registering to a new password. Who an address belongs to is proven by mail alone.
 
-Rows are locked in this order: tokens, a change of the address, the customer, sessions and what else is theirs.
+The customer is locked before anything that is theirs, tokens among it: so all that concerns an account queues up.
 """
 
 from dataclasses import dataclass
@@ -121,6 +121,24 @@ async def request_reset(tx: Tx, email: str) -> None:
     await single_use.issue(tx, Purpose.RESET_PASSWORD, found or new_id())
 
 
+async def to_be_confirmed(read: Read, token_id: UUID | None, actor: Actor) -> Credentials:
+    """Whose password has to be shown with this token; it is not used up by that."""
+    found = await read.records(_TO_BE_CONFIRMED, token_id=token_id)
+    if not found:
+        raise TokenInvalid(path=("token",))
+    check_own(actor, found[0].id)
+    return Credentials(found[0].id, found[0].password_hash)
+
+
+_TO_BE_CONFIRMED: Final = text(
+    """
+    SELECT customer.id, password_hash FROM single_use_token AS token JOIN customer ON customer.id = subject_id
+    WHERE token.id = CAST(:token_id AS uuid) AND purpose = 'confirm_email' AND used_at IS NULL
+      AND expires_at > clock_timestamp()
+    """
+)
+
+
 async def confirm(tx: Tx, token_id: UUID | None, actor: Actor) -> Customer:
     """The mail has arrived: the address is theirs."""
     customer_id = await _used(tx, token_id, Purpose.CONFIRM_EMAIL, actor)
@@ -150,11 +168,11 @@ _STAY: Final = text("DELETE FROM email_change WHERE customer_id = :customer_id")
 
 async def change_password(tx: Tx, known: Credentials, password_hash: str, but: UUID | None) -> None:
     """A new password for who knew the present one; every session but one ends."""
-    await single_use.withdraw(tx, Purpose.RESET_PASSWORD, known.id)
     still = Customer.password_hash == known.password_hash
     changed = {"password_hash": password_hash, "updated_at": func.now()}
     if not await tx.run(update(Customer).where(Customer.id == known.id, still).values(changed)):
         raise InvalidCredentials(path=("current_password",))
+    await single_use.withdraw(tx, Purpose.RESET_PASSWORD, known.id)
     await session.end_all(tx, ActorKind.CUSTOMER, known.id, but)
 
 
@@ -166,7 +184,24 @@ async def change_profile(tx: Tx, customer_id: UUID, profile: Profile) -> Custome
     return changed
 
 
+async def lock_by_token(tx: Tx, token_id: UUID | None) -> None:
+    """The customer whom the token is about, or whose change of address."""
+    await tx.run(_LOCK_BY_TOKEN, token_id=token_id)
+
+
+_LOCK_BY_TOKEN: Final = text(
+    """
+    SELECT FROM customer WHERE id = ANY(ARRAY(
+        SELECT coalesce(change.customer_id, token.subject_id) FROM single_use_token AS token
+        LEFT JOIN email_change AS change ON change.id = token.subject_id
+        WHERE token.id = CAST(:token_id AS uuid)))
+    FOR NO KEY UPDATE
+    """
+)
+
+
 async def _used(tx: Tx, token_id: UUID | None, purpose: Purpose, actor: Actor) -> UUID:
+    await lock_by_token(tx, token_id)
     used = await single_use.use(tx, token_id, purpose)
     check_own(actor, used.subject_id)
     return used.subject_id

@@ -13,7 +13,7 @@ from db.connection import Tx, new_id
 from db.session import Purpose
 from domain import single_use
 from domain.actor import Actor
-from domain.customer import check_own
+from domain.customer import check_own, lock_by_token
 from domain.refusal import ValidationFailed
 from domain.single_use import TokenInvalid
 
@@ -22,7 +22,8 @@ SIDES: Final = (Purpose.CONFIRM_OLD_EMAIL, Purpose.CONFIRM_NEW_EMAIL)
 
 async def request(tx: Tx, customer_id: UUID, new_email: str) -> None:
     """Mails both sides. A change that was asked for before is replaced, and its links are good no more."""
-    if await tx.scalar(select(Customer.email).where(Customer.id == customer_id)) == new_email:
+    present = select(Customer.email).where(Customer.id == customer_id).with_for_update(key_share=True)
+    if await tx.scalar(present) == new_email:
         raise ValidationFailed("This is the address of your account.", path=("new_email",))
     change_id = new_id()
     await tx.run(_REQUEST, customer_id=customer_id, id=change_id, new_email=new_email)
@@ -32,6 +33,7 @@ async def request(tx: Tx, customer_id: UUID, new_email: str) -> None:
 
 async def confirm(tx: Tx, token_id: UUID | None, side: Purpose, actor: Actor) -> Customer | None:
     """One side has confirmed; the customer with the new address when both have."""
+    await lock_by_token(tx, token_id)
     used = await single_use.use(tx, token_id, side)
     found = await tx.records(_CONFIRM, id=used.subject_id, old=side == Purpose.CONFIRM_OLD_EMAIL)
     if not found:

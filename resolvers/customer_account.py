@@ -15,7 +15,7 @@ from domain.customer import Profile, check_password
 from domain.processes import customer_account
 from domain.refusal import Gathering
 from resolvers.context import Ctx
-from resolvers.customer import customer_by_id, own_id, shown_again
+from resolvers.customer import PASSWORD, customer_by_id, own_id, shown_again, verified
 from resolvers.session import SIGN_IN, Limits, counted_attempt, succeeded
 
 REGISTER: Final = Limits(
@@ -47,7 +47,16 @@ async def register(ctx: Ctx, given: Any) -> dict[str, Any]:
 
 
 async def confirm(ctx: Ctx, given: Any) -> dict[str, Any]:
+    """The mail alone proves nothing of who made the account: somebody may have registered another's address and waits
+    for its owner to follow the link, and for the orders that would then be in the account.
+    """
     token = ctx.tokens.read_single_use_token(Purpose.CONFIRM_EMAIL, given.token)
+    known = await customers.to_be_confirmed(ctx.read, token, ctx.actor)
+    who = f"customer {known.id}"
+    await counted_attempt(ctx, PASSWORD, who)
+    await verified(ctx, known, given.password)
+    async with ctx.shop.tx() as tx:
+        await succeeded(tx, PASSWORD, who)
     return {"customer": await customer_account.confirm(ctx.shop, token, ctx.actor)}
 
 

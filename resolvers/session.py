@@ -1,6 +1,7 @@
 """Sign-ins: begun and handed over, kept alive, listed and ended; and attempts, counted before anything is checked."""
 
 import ipaddress
+import math
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -64,8 +65,6 @@ async def succeeded(tx: Tx, limits: Limits, who: str) -> None:
 async def check_still(ctx: Ctx) -> None:
     """For streams: who signed in must still be; what they may do is what they may do now."""
     actor = ctx.actor
-    if actor.expires_at is not None and actor.expires_at <= datetime.now(UTC):
-        raise Unauthenticated("The sign-in has expired; sign in again and resume with the last seq.")
     if actor.id is not None and actor.session_id is not None:
         granted = await session.granted(ctx.read, actor.kind, actor.id, actor.session_id)
     elif actor.api_key_id is not None:
@@ -75,6 +74,15 @@ async def check_still(ctx: Ctx) -> None:
     if granted is None:
         raise Unauthenticated("This sign-in has ended; sign in again and resume with the last seq.")
     ctx.actor = replace(actor, permissions=granted)
+
+
+def seconds_left(ctx: Ctx) -> float:
+    """Until the sign-in expires; one that has expired ends the stream."""
+    until = ctx.actor.expires_at
+    seconds = (until - datetime.now(UTC)).total_seconds() if until is not None else math.inf
+    if seconds <= 0:
+        raise Unauthenticated("The sign-in has expired; sign in again and resume with the last seq.")
+    return seconds
 
 
 async def customer_refresh(ctx: Ctx, given: Any) -> dict[str, Any]:

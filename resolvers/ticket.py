@@ -1,8 +1,6 @@
 """Tickets: reading, moving, writing on them, and watching one live."""
 
-import math
 from collections.abc import AsyncGenerator, Sequence
-from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
@@ -20,7 +18,7 @@ from resolvers.batches import grouped, many, one
 from resolvers.context import Ctx
 from resolvers.page import Listed, Page, PageArgs, Sort
 from resolvers.request_error import BadUserInput, Unauthenticated
-from resolvers.session import check_still
+from resolvers.session import check_still, seconds_left
 
 BY_ID = Sort("ticket.id", (Ticket.id,))
 CHECK_EVERY = 5.0
@@ -142,12 +140,12 @@ async def ticket_events(
         while True:
             changes = await _changes(ctx, key, access, seen)
             for event in changes:
-                _seconds_left(ctx)
+                seconds_left(ctx)
                 ctx.loaded.clear()
                 seen = event.seq
                 yield {"__typename": "TicketChange", "seq": seen, "event": event_item(event), "ticket_id": key}
             if len(changes) < AT_ONCE:
-                await wakes.wait(min(CHECK_EVERY, _seconds_left(ctx)))
+                await wakes.wait(min(CHECK_EVERY, seconds_left(ctx)))
 
 
 async def _changes(ctx: Ctx, key: UUID, access: OrderAccess | None, seen: int) -> Sequence[TicketEvent]:
@@ -159,12 +157,3 @@ async def _changes(ctx: Ctx, key: UUID, access: OrderAccess | None, seen: int) -
     if now.last_seq == seen:
         return ()
     return await tickets_.history(ctx.read, key, seen, internal=sees_internal(ctx), most=AT_ONCE)
-
-
-def _seconds_left(ctx: Ctx) -> float:
-    """Until the sign-in expires; one that has expired ends the stream."""
-    until = ctx.actor.expires_at
-    seconds = (until - datetime.now(UTC)).total_seconds() if until is not None else math.inf
-    if seconds <= 0:
-        raise Unauthenticated("The sign-in has expired; sign in again and resume with the last seq.")
-    return seconds

@@ -30,9 +30,10 @@ class CustomerRegisterPayload(Payload):
 
 @input_type
 class CustomerConfirmInput:
-    """Proof of an e-mail address."""
+    """Proof of an e-mail address, by who made the account: whoever else gets the mail does not know the password."""
 
     token: str = required(TOKEN)
+    password: str = required("The password that the account was made with.")
 
 
 @view()

@@ -22,6 +22,8 @@ from tests.api import SECRET, Api
 SAM = "sam@shop.example"
 KIM = "kim@shop.example"
 NEW_PASSWORD = "a wholly new password"
+PROOF = {"password": given.PASSWORD}
+"""What the account was made with, beside the link that was mailed."""
 
 
 @dataclass

@@ -42,7 +42,7 @@ async def link_of_the_order(world: MatrixWorld, who: Person) -> Given:
 
 async def confirmation(world: MatrixWorld, who: Person) -> Given:
     await carts.execute(world.shop, "UPDATE customer SET confirmed_at = NULL WHERE id = :id", id=who.key)
-    return await mailed(world, Purpose.CONFIRM_EMAIL, who.key)
+    return {**await mailed(world, Purpose.CONFIRM_EMAIL, who.key), "password": given.PASSWORD}
 
 
 async def reset(world: MatrixWorld, who: Person) -> Given:

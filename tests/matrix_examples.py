@@ -8,7 +8,8 @@ from typing import Final
 
 from resolvers.node import FINDERS
 from tests import given, matrix_accounts
-from tests.matrix_accounts import Example
+from tests.matrix_accounts import Example, Given
+from tests.matrix_world import MatrixWorld, Person
 
 ARGUMENTS: Final[dict[str, str]] = {}
 """Of fields of types that must be given arguments, by `Type.field`: `(first: 1)`."""
@@ -17,7 +18,7 @@ ARGUMENTS: Final[dict[str, str]] = {}
 def of_kind(kind: str) -> Example:
     """`node` with a thing of the person's, else of the shop's."""
 
-    def example(world: matrix_accounts.MatrixWorld, who: matrix_accounts.Person) -> matrix_accounts.Given:
+    def example(world: MatrixWorld, who: Person) -> Given:
         things = {**world.things, **who.things}
         assert kind in things, f"put a {kind} into the world of the matrix (matrix_world.py)"
         return {"id": things[kind]}

@@ -22,6 +22,12 @@ from tests.matrix_world import GOODS, MatrixWorld, Person, matrix_world
 from tests.snapshot import Snapshot, changed, taken
 
 Path = tuple[str | int, ...]
+FOUND_NOTHING = {
+    "Query": ("__{}': None", "__{}': []", "__nodes': []"),
+    "Mutation": ("'NOT_FOUND'", "'NOT_FOR_SALE'"),
+    "Subscription": ("'BAD_USER_INPUT'",),
+}
+"""What answers say of nothing, by the kind of operation."""
 KIND = {prefix: kind for kind, prefix in ids.PREFIXES.items()}
 
 
@@ -147,8 +153,8 @@ async def test_an_id_of_nothing_is_found_by_nobody(shop: Shop, api: Api) -> None
         answer, _ = await refused_without_a_trace(
             snapshot, caller, tried, replaced(given, tried.path, random(tried.of))
         )
-        found_nothing = any(word in answer for word in ("'NOT_FOUND'", f"__{tried.name}': None", "__nodes': []"))
-        assert found_nothing or tried.name == "nodes" or "NOT_FOR_SALE" in answer, (str(tried), answer)
+        words = FOUND_NOTHING[tried.kind]
+        assert tried.name == "nodes" or any(word.format(tried.name) in answer for word in words), (str(tried), answer)
 
 
 async def test_an_id_of_another_kind_is_refused_where_it_stands(shop: Shop, api: Api) -> None:

@@ -22,7 +22,6 @@ from tests.snapshot import TABLES
 ODD_HOSTS = ("a/?x=", "127.0.0.1", "shop.test:80@evil.example", "evil.example", "shop.test/admin", "[::1]", "x" * 5_000)
 ODD_PATHS = (
     "//graphql",
-    "/graphql/",
     "/graphql/..%2fgraphql",
     "/%67raphql",
     "/GRAPHQL",
@@ -74,7 +73,7 @@ async def test_no_host_and_no_way_of_writing_it_opens_anything(shop: Shop, api: 
         for path in ODD_PATHS:
             answer = await api.http.post(path, json=TICKETS, headers={"host": host})
             assert "totalCount" not in answer.text, path
-            assert answer.status_code in {307, 404, 405} or answer.json()["data"] is None, path
+            assert answer.status_code in {404, 405} or answer.json()["data"] is None, path
 
 
 def test_no_input_of_a_storefront_sets_money() -> None:

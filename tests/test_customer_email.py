@@ -64,7 +64,7 @@ async def test_links_of_a_change_are_good_once_for_their_side_and_their_customer
     for token in (old, new):
         await refused(kim, token)
         for mutation, more in (
-            ("customerConfirm", {}),
+            ("customerConfirm", {"password": given.PASSWORD}),
             ("customerResetPassword", {"password": customers.NEW_PASSWORD}),
         ):
             payload = await api.do(mutation, {"token": token, **more}, "__typename")

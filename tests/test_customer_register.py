@@ -13,7 +13,7 @@ from server.tokens import SignedTokens
 from tests import customers, given
 from tests.access import counted
 from tests.api import SECRET, Api
-from tests.customers import KIM, SAM, errors
+from tests.customers import KIM, PROOF, SAM, errors
 
 ME = "{ me { id email firstName lastName orders { nodes { number } totalCount } } }"
 REGISTER = """mutation ($input: CustomerRegisterInput!) { customerRegister(input: $input) {
@@ -38,7 +38,9 @@ async def test_an_account_is_confirmed_by_the_link_that_was_mailed(shop: Shop, a
     assert mail.facts["link"].startswith("https://shop.example/account/confirm?token=")
     assert [(row["email"], row["confirmed"]) for row in await accounts(shop)] == [(SAM, False)]
     payload = await api.done(
-        "customerConfirm", {"token": customers.token_of(mail)}, "customer { email firstName lastName confirmedAt }"
+        "customerConfirm",
+        {"token": customers.token_of(mail), **PROOF},
+        "customer { email firstName lastName confirmedAt }",
     )
     assert payload["customer"].pop("confirmedAt")
     assert payload["customer"] == {"email": SAM, "firstName": "Sam", "lastName": "Baker"}
@@ -101,7 +103,7 @@ async def test_a_second_registration_does_not_take_an_unconfirmed_account_over(s
     first = await accounts(shop)
     await api.done("customerRegister", {"email": SAM, "password": customers.NEW_PASSWORD}, "__typename")
     assert await accounts(shop) == first
-    await api.done("customerConfirm", {"token": await customers.mailed(shop, "confirm_email")}, "__typename")
+    await api.done("customerConfirm", {"token": await customers.mailed(shop, "confirm_email"), **PROOF}, "__typename")
 
 
 async def test_guest_orders_become_the_customers_when_the_address_is_proven_and_not_before(
@@ -119,7 +121,7 @@ async def test_guest_orders_become_the_customers_when_the_address_is_proven_and_
     sam = await given.signed_in(api, SAM)
     assert await owners(shop) == before
     assert (await sam(ME))["me"]["orders"] == {"nodes": [], "totalCount": 0}
-    await api.done("customerConfirm", {"token": await customers.mailed(shop, "confirm_email")}, "__typename")
+    await api.done("customerConfirm", {"token": await customers.mailed(shop, "confirm_email"), **PROOF}, "__typename")
     shown = (await sam(ME))["me"]
     assert shown["orders"] == {"nodes": [{"number": "1001"}, {"number": "1002"}], "totalCount": 2}
     sams = ids.decode("Customer", shown["id"])
@@ -129,13 +131,35 @@ async def test_guest_orders_become_the_customers_when_the_address_is_proven_and_
     assert (await kim(ME))["me"]["orders"]["nodes"] == [{"number": owned["number"]}]
 
 
+async def test_who_registers_anothers_address_gets_nothing_when_its_owner_follows_the_link(
+    shop: Shop, api: Api
+) -> None:
+    """The link proves the mailbox, and the password who made the account: both have to be the same person."""
+    await given.regions(shop)
+    await given.order(api, {"variantId": (await given.product(shop)).variant, "quantity": 1}, email=SAM)
+    await customers.register(api)  # by somebody who knows Sam's address, and now waits
+    somebody = await given.signed_in(api, SAM)
+    link, before = await customers.mailed(shop, "confirm_email"), await owners(shop)
+    for password in ("", "not what it was made with", given.PASSWORD + " "):
+        payload = await api.do("customerConfirm", {"token": link, "password": password}, "customer { id }")
+        assert (payload["customer"], errors(payload)) == (None, [("InvalidCredentials", ["password"])])
+    assert await owners(shop) == before
+    assert (await somebody(ME))["me"]["orders"] == {"nodes": [], "totalCount": 0}
+    assert not any(row["confirmed"] for row in await accounts(shop))
+    await api.done("customerRequestPasswordReset", {"email": SAM}, "__typename")
+    reset = {"token": await customers.mailed(shop, "reset_password"), "password": customers.NEW_PASSWORD}
+    await api.done("customerResetPassword", reset, "__typename")  # Sam takes the account over
+    assert (await somebody.answer(ME))["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert all(row["confirmed"] for row in await accounts(shop))
+
+
 async def test_orders_with_an_address_that_is_only_similar_stay_the_guests(shop: Shop, api: Api) -> None:
     await given.regions(shop)
     line = {"variantId": (await given.product(shop)).variant, "quantity": 1}
     for email in ("Sam@Shop.example", "sam+1@shop.example", "sam@shop.example.test"):
         await given.order(api, line, email=email)
     await customers.register(api)
-    await api.done("customerConfirm", {"token": await customers.mailed(shop, "confirm_email")}, "__typename")
+    await api.done("customerConfirm", {"token": await customers.mailed(shop, "confirm_email"), **PROOF}, "__typename")
     assert [owner is not None for _, owner in sorted((await owners(shop)).items())] == [True, False, False]
 
 
@@ -149,17 +173,19 @@ async def test_an_address_is_confirmed_once_by_its_own_link(shop: Shop, api: Api
     await api.done("customerRequestPasswordReset", {"email": SAM}, "__typename")
     reset = await customers.mailed(shop, "reset_password")
     for caller, wrong in ((kim, token), (api, unknown), (api, reset), (api, ""), (api, token[:-1]), (api, "x" * 5000)):
-        payload = await caller.do("customerConfirm", {"token": wrong}, "customer { id }")
+        payload = await caller.do("customerConfirm", {"token": wrong, **PROOF}, "customer { id }")
         assert (payload["customer"], errors(payload)) == (None, [("TokenInvalid", ["token"])])
         assert not any(row["confirmed"] for row in await accounts(shop))
-    await api.done("customerConfirm", {"token": token}, "__typename")
-    assert errors(await api.do("customerConfirm", {"token": token}, "__typename")) == [("TokenInvalid", ["token"])]
+    await api.done("customerConfirm", {"token": token, **PROOF}, "__typename")
+    assert errors(await api.do("customerConfirm", {"token": token, **PROOF}, "__typename")) == [
+        ("TokenInvalid", ["token"])
+    ]
 
 
 @pytest.mark.parametrize("at_once", [8])
 async def test_of_many_uses_of_one_link_at_once_one_counts(shop: Shop, api: Api, at_once: int) -> None:
     await customers.register(api)
-    given_ = {"token": await customers.mailed(shop, "confirm_email")}
+    given_ = {"token": await customers.mailed(shop, "confirm_email"), **PROOF}
     payloads = await asyncio.gather(*(api.do("customerConfirm", given_, "__typename") for _ in range(at_once)))
     assert sorted(len(payload["userErrors"]) for payload in payloads) == [0] + [1] * (at_once - 1)
 
@@ -176,5 +202,5 @@ async def test_what_others_know_of_a_confirmed_customer_is_not_their_orders(shop
     await customers.register(api)
     token = await customers.mailed(shop, "confirm_email")
     shown = "customer { orders { totalCount nodes { id } } addresses { id } groups { id } }"
-    payload = await api.done("customerConfirm", {"token": token}, shown)
+    payload = await api.done("customerConfirm", {"token": token, **PROOF}, shown)
     assert payload["customer"] == {"orders": {"totalCount": 0, "nodes": []}, "addresses": [], "groups": []}

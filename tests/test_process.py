@@ -25,7 +25,7 @@ async def test_a_page_of_a_configured_origin_may_read_the_answers(database_url: 
             assert answer.headers["access-control-allow-origin"] == origin
             assert answer.headers["access-control-expose-headers"] == "X-Request-Id"
             assert "Origin" in answer.headers["vary"]
-            assert "access-control-allow-credentials" not in answer.headers
+            assert answer.headers["access-control-allow-credentials"] == "true"
 
 
 async def test_a_page_of_any_other_origin_may_not(database_url: str) -> None:

@@ -1,7 +1,7 @@
 """Sessions: how they go on, how a stolen refresh token ends one, and how they are seen and ended."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -20,7 +20,7 @@ from domain.processes.shop import Shop
 from domain.session import Begun, Device
 from resolvers import ids
 from tests import carts, given
-from tests.api import Api
+from tests.api import Api, Server
 
 TOKENS = "accessToken refreshToken expiresIn"
 ENDED = [("SessionEnded", "SESSION_ENDED", ["refreshToken"])]
@@ -145,6 +145,25 @@ async def test_no_refresh_outlives_an_end_that_came_first(shop: Shop, many: Data
         assert await session.granted(shop.read, ActorKind.CUSTOMER, sam, begun.session_id) is None
         for token in (begun.refresh_token, *([refreshed.refresh_token] if refreshed else [])):
             assert await once(many, token) is None
+
+
+async def test_a_refresh_that_waits_for_an_end_gives_nothing(shop: Shop, many: Database) -> None:
+    sam = await given.customer(shop)
+    async with shop.tx() as tx:
+        begun = await session.begin(tx, ActorKind.CUSTOMER, sam, Device())
+    waits = text(
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    )
+
+    async def is_waiting() -> bool:
+        return bool(await shop.read.value(waits))
+
+    async with many.tx() as tx:
+        await session.end(tx, begun.session_id)
+        refreshing = asyncio.create_task(once(many, begun.refresh_token))
+        await given.until(is_waiting)
+    assert await refreshing is None
+    assert await stored(shop) == [(True, 0, 1)]
 
 
 async def once(database: Database, token: str) -> Begun | None:
@@ -316,3 +335,19 @@ async def test_a_program_without_a_name_signs_in_too(shop: Shop, api: Api) -> No
         own = (await api.signed_in(payload["accessToken"])(MINE))["mySessions"]
         assert [one["device"] for one in own if one["current"]] == [shown]
         assert ids.decode("Session", own[0]["id"])
+
+
+async def test_the_worker_takes_away_what_is_over_by_itself(shop: Shop, start_server: Callable[..., Server]) -> None:
+    sam = await given.customer(shop)
+    async with shop.tx() as tx:
+        over = await session.begin(tx, ActorKind.CUSTOMER, sam, Device())
+        alive = await session.begin(tx, ActorKind.CUSTOMER, sam, Device())
+    await carts.execute(
+        shop, "UPDATE session SET ended_at = now() - interval '31 days' WHERE id = :id", id=over.session_id
+    )
+    start_server()
+
+    async def is_gone() -> bool:
+        return await shop.read.scalars(text("SELECT id FROM session")) == [alive.session_id]
+
+    await given.until(is_gone)

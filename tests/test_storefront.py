@@ -255,7 +255,7 @@ async def have_an_account(shop: Shop, visitor: Storefront) -> None:
     email = "kim@shop.example"
     await visitor.do("CustomerRegister", email=email, password=given.PASSWORD, firstName="Kim")
     token = await customers.mailed(shop, "confirm_email", email)
-    assert (await visitor.do("CustomerConfirm", token=token))["customer"] == {"email": email}
+    assert (await visitor.do("CustomerConfirm", token=token, password=given.PASSWORD))["customer"] == {"email": email}
     await visitor.do("CustomerRequestPasswordReset", email=email)
     token = await customers.mailed(shop, "reset_password", email)
     await visitor.do("CustomerResetPassword", token=token, password=customers.NEW_PASSWORD)

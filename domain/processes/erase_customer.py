@@ -35,8 +35,6 @@ class CustomerErased(Event):
 async def erase_customer(shop: Shop, customer_id: UUID, actor: Actor) -> None:
     """Their address may register again, as somebody new. Refused while a payment of theirs is under way."""
     async with shop.tx() as tx:
-        for statement in _DELETE_LINKS:  # before the customer is locked: whoever follows one comes that way
-            await tx.run(statement, id=customer_id)
         who = {"id": customer_id, "email": await _lock(tx, customer_id)}
         carts = await _lock_carts(tx, who)
         orders = [row.id for row in await tx.records(_ORDERS, **who)]
@@ -135,7 +133,7 @@ _STRIP_CART_LINES: Final = text(
 _DELETE_ORDER_LINKS: Final = text(
     "DELETE FROM single_use_token WHERE purpose = 'order_access' AND subject_id = ANY(:orders)"
 )
-_DELETE_LINKS: Final = (
+_DELETE_OWN: Final = (
     text(
         """
         DELETE FROM single_use_token WHERE purpose IN ('confirm_email', 'reset_password') AND subject_id = :id
@@ -144,8 +142,6 @@ _DELETE_LINKS: Final = (
         """
     ),
     text("DELETE FROM email_change WHERE customer_id = :id"),
-)
-_DELETE_OWN: Final = (
     text("DELETE FROM customer_address WHERE customer_id = :id"),
     text("DELETE FROM customer_group_member WHERE customer_id = :id"),
     text("DELETE FROM session WHERE customer_id = :id"),
