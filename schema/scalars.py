@@ -18,7 +18,7 @@ BigInt = NewType("BigInt", int)
 Json = NewType("Json", object)
 
 WHOLE: Final = re.compile(r"-?[0-9]{1,19}")
-DECIMAL: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
+DECIMAL: Final = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,6})?")
 """Not all that Python takes: neither underscores and blanks nor the digits of other scripts."""
 _NAMES = {currency.code: currency.currency_name for currency in Currency}
 

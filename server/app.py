@@ -107,9 +107,10 @@ def create_app(settings: Settings | None = None) -> Starlette:
     ]
     schema = build_schema(breadth_first=settings.breadth_first)
     lifespan = partial(_running, settings, schema, Argon2Passwords())
-    return Starlette(
-        routes=routes, middleware=[Middleware(RequestId), cors, Middleware(AnswersFirst)], lifespan=lifespan
-    )
+    middleware = [Middleware(RequestId), cors, Middleware(AnswersFirst)]
+    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app.router.redirect_slashes = False  # it would send clients to whatever their Host header says
+    return app
 
 
 def signed_tokens(settings: Settings) -> SignedTokens:

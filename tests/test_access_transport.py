@@ -139,3 +139,8 @@ async def test_a_mailed_token_is_in_no_answer_and_no_table(
     assert "reset_password" in "".join(stored)
     for found in (*stored, caplog.text, *(answer.text for answer in answers)):
         assert "eyJ" not in found, "a signed token begins like this"
+
+
+async def test_nobody_is_sent_to_the_host_that_the_request_names(api: Api) -> None:
+    answer = await api.http.post("/graphql/", json={"query": "{ __typename }"}, headers={"host": "elsewhere.example"})
+    assert (answer.status_code, answer.headers.get("location")) == (404, None)
