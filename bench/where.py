@@ -84,7 +84,6 @@ class Page:
     async def __call__(self) -> Any:
         nothing: Any = None
         ctx = Ctx(self.shop, self.tokens, self.passwords, nothing, GUEST, request_id="")
-        ctx.read = self.shop.read
         if self.memory is not None:
             ctx.loaded = Remembering(ctx, self.memory)
         result = await self.schema.execute(d.PAGE, VARIABLES, context_value=ctx)

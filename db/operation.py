@@ -1,4 +1,4 @@
-"""How one operation reads: all its statements on one connection, one after another.
+"""How a query reads: all its statements on one connection, one after another.
 
 Borrowing a connection costs more than a small statement, and an operation that borrowed several at once while others
 do the same would wait for what they hold. So it borrows one, keeps it while it goes on reading, and gives it back
@@ -15,7 +15,7 @@ IDLE_SECONDS: Final = 0.05
 
 
 class OperationRead(Read):
-    """Reads outside of any transaction; to be closed at the end of the operation."""
+    """Reads outside of any transaction; to be closed at the end of the query."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

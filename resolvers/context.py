@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 
 from db import Order, Region, RegionCountry
-from db.connection import Read
+from db.connection import PooledRead, Read
 from db.operation import OperationRead
 from db.session import Purpose
 from db.workflow import ActorKind
@@ -150,7 +150,14 @@ class Ctx:
 
     def __post_init__(self) -> None:
         self.loaded = Loaded(self) if self.trace is None else TracedLoaded(self, self.trace)
-        self.read = OperationRead(self.shop.database)
+        self.read = self.shop.read
+
+    def read_on_one_connection(self) -> None:
+        """For queries, which end soon: a stream would keep the connection while it waits, and a mutation would wait
+        for a second one to write on.
+        """
+        if isinstance(self.read, PooledRead):
+            self.read = OperationRead(self.shop.database)
 
     async def close(self) -> None:
         """The operation is over. graphql-core's executor is part of a cycle, which would keep all rows until the

@@ -80,6 +80,7 @@ class Schema(strawberry.Schema):
         schema = cast(Any, self)._schema
 
         def begin(operation: OperationDefinitionNode, variables: VariableValues) -> None:
+            ctx.read_on_one_connection()
             if operation.directives:
                 choose(schema, ctx, operation, variables)
             ctx.executing()

@@ -14,8 +14,7 @@ import pytest_asyncio
 
 from db import Base
 from db.changes import TAGS
-from db.connection import Database
-from db.operation import OperationRead
+from db.connection import Database, PooledRead
 from domain.catalog import upsert_products
 from domain.processes.shop import Shop
 from domain.product import ProductDraft, VariantDraft
@@ -305,13 +304,13 @@ async def test_every_table_that_is_read_for_kept_answers_announces_its_changes(
     await catalogue(shop)
     await keeping.followed()
     read: set[str] = set()
-    fetch = OperationRead._fetch
+    fetch = PooledRead._fetch
 
-    async def noted(self: OperationRead, sql: str, arguments: Any) -> Any:
+    async def noted(self: PooledRead, sql: str, arguments: Any) -> Any:
         read.update(name for name in Base.metadata.tables if re.search(rf"(FROM|JOIN|,) {name}\b", sql))
         return await fetch(self, sql, arguments)
 
-    monkeypatch.setattr(OperationRead, "_fetch", noted)
+    monkeypatch.setattr(PooledRead, "_fetch", noted)
     for query in QUERIES.values():
         await keeping.post(query + " ")
     follows = {"event"}
