@@ -24,6 +24,9 @@ QUERIES = {
     "regions": "{ regions { name } }",
 }
 
+KEEPING = {"COUNTERFOIL_ENGINE": "breadth-first", "ANSWER_CACHE_MIB": "8"}
+"""Settings with which answers are kept: without plans none is."""
+
 
 @dataclass
 class Keeping:
@@ -63,7 +66,7 @@ class Keeping:
 
 @asynccontextmanager
 async def keeping_app(database_url: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> AsyncIterator[Keeping]:
-    own = {"COUNTERFOIL_ENGINE": "breadth-first", "ANSWER_CACHE_MIB": "8"}  # without plans nothing is kept
+    own = KEEPING
     async with running_app(database_url, **own | environment) as api:
         keeping = Keeping(api)
         answers = cast(Answers, api.answers)

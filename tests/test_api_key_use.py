@@ -15,6 +15,7 @@ from domain.api_key import Made
 from domain.processes.shop import Shop
 from resolvers.order_access import SEND_LINK
 from tests import carts, given
+from tests.answers import KEEPING
 from tests.api import Api, running_app
 from tests.keys import TICKETS, beside, holding, made
 
@@ -146,7 +147,7 @@ async def test_a_storefront_says_whose_attempts_are_counted(shop: Shop, api: Api
 
 @asynccontextmanager
 async def keeping(database_url: str) -> Any:
-    async with running_app(database_url, ANSWER_CACHE_MIB="8") as api:
+    async with running_app(database_url, **KEEPING) as api:
         yield api
 
 

@@ -9,6 +9,7 @@ from db.workflow import ActorKind
 from domain.processes.shop import Shop
 from server.tokens import SignedTokens
 from tests import carts, given
+from tests.answers import KEEPING
 from tests.api import Api, running_app
 from tests.browser import ADMIN, OWN, SITES, STORE, Browser, codes
 
@@ -188,7 +189,7 @@ async def test_kept_answers_and_cookies_never_meet(shop: Shop, database_url: str
     await given.customer(shop)
     await given.regions(shop)
     query = "{ regions { code } }"
-    async with running_app(database_url, **SITES, ANSWER_CACHE_MIB="8") as api:
+    async with running_app(database_url, **SITES, **KEEPING) as api:
         assert api.database is not None
         browser = Browser(api)
         await browser.sign_in()
