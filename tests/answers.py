@@ -66,8 +66,7 @@ class Keeping:
 
 @asynccontextmanager
 async def keeping_app(database_url: str, monkeypatch: pytest.MonkeyPatch, **environment: str) -> AsyncIterator[Keeping]:
-    own = KEEPING
-    async with running_app(database_url, **own | environment) as api:
+    async with running_app(database_url, **KEEPING | environment) as api:
         keeping = Keeping(api)
         answers = cast(Answers, api.answers)
         execute = answers._execute
