@@ -13,7 +13,7 @@ from domain.address import normalised_email
 from domain.attempt import Limit
 from domain.single_use import TokenInvalid
 from resolvers import ids
-from resolvers.context import Ctx, order_token
+from resolvers.context import Ctx
 from resolvers.request_error import Unauthenticated
 from resolvers.session import Limits, counted_attempt
 
@@ -21,6 +21,8 @@ SEND_LINK: Final = Limits(
     Limit("order link to an address", 5, timedelta(hours=1)),
     Limit("order link from an address", 50, timedelta(hours=1)),
 )
+SHORT_SECONDS: Final = 24 * 3600
+"""What a mailed link is exchanged for: mailboxes are read by others too, so it does not last as a purchase's token."""
 
 
 async def send_link(ctx: Ctx, given: Any) -> dict[str, Any]:
@@ -35,7 +37,8 @@ async def exchange(ctx: Ctx, given: Any) -> dict[str, Any]:
     token_id = ctx.tokens.read_single_use_token(Purpose.ORDER_ACCESS, given.token)
     async with ctx.shop.tx() as tx:
         order = await order_access.exchange(tx, token_id)
-    return {"order": order, "access_token": order_token(ctx, order)}
+    access = OrderAccess(order.id, order.access_version)
+    return {"order": order, "access_token": ctx.tokens.order_token(access, SHORT_SECONDS), "expires_in": SHORT_SECONDS}
 
 
 async def end(ctx: Ctx, given: Any) -> dict[str, Any]:

@@ -47,7 +47,8 @@ class AccessLinkExchangePayload(Payload):
     """The order that the link was for."""
 
     order: Order | None = strawberry.field(description="The order.")
-    access_token: str | None = strawberry.field(description="Proves the order to be the caller's from now on.")
+    access_token: str | None = strawberry.field(description="Proves the order to be the caller's, for a day.")
+    expires_in: int | None = strawberry.field(description="For how many seconds the token is good.")
 
 
 @view()

@@ -114,9 +114,11 @@ class SignedTokens:
         except (ValueError, TypeError, AttributeError, OverflowError):
             return None
 
-    def order_token(self, access: OrderAccess) -> str:
-        """The same for the same order and version: it can be shown again without being stored."""
-        return self._keys.sign({"iss": ISSUER, "aud": ORDER, "sub": str(access.order_id), "v": access.access_version})
+    def order_token(self, access: OrderAccess, seconds: int | None = None) -> str:
+        """The same for the same order and version: it can be shown again without being stored. Or a short one."""
+        until = {} if seconds is None else {"exp": datetime.now(UTC) + timedelta(seconds=seconds)}
+        claims = {"iss": ISSUER, "aud": ORDER, "sub": str(access.order_id), "v": access.access_version}
+        return self._keys.sign(claims | until)
 
     def read_order_token(self, token: str) -> OrderAccess | None:
         claims = self._keys.read(token, ORDER, ["sub", "v"])

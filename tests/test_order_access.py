@@ -33,7 +33,7 @@ SEND = """mutation ($number: BigInt!, $email: String!) {
           orderSendAccessLink(input: { orderNumber: $number, email: $email }) {
             userErrors { __typename code message path } warnings { code } } }"""
 SENT = {"orderSendAccessLink": {"userErrors": [], "warnings": []}}
-EXCHANGE = "order { id email tickets { id } } accessToken"
+EXCHANGE = "order { id email tickets { id } } accessToken expiresIn"
 ORDER = "query ($id: ID!, $token: String) { order(by: { id: $id }, accessToken: $token) { id email } }"
 INVALID = [("TokenInvalid", "TOKEN_INVALID", ["token"])]
 
@@ -94,7 +94,10 @@ async def test_a_link_is_mailed_to_the_address_of_the_order_and_opens_it(shop: S
         "email": "kim@shop.example",
         "tickets": [{"id": there.guests.ticket}],
     }
-    assert opened["accessToken"] == there.guests.access_token
+    assert opened["accessToken"] != there.guests.access_token
+    assert opened["expiresIn"] == 24 * 3600
+    past = SIGNED.order_token(OrderAccess(ids.decode("Order", there.guests.order), 1), -1)
+    assert (await api(ORDER, {"id": there.guests.order, "token": past}))["order"] is None
     shown = await api(ORDER, {"id": there.guests.order, "token": opened["accessToken"]})
     assert shown["order"] == {"id": there.guests.order, "email": "kim@shop.example"}
 
