@@ -4,7 +4,6 @@ A key says what it is: `cf_secret_`, 32 random bytes and a checksum, in base62. 
 and one that is mistyped is recognised without the database.
 """
 
-import hashlib
 import re
 import secrets
 import zlib
@@ -23,6 +22,7 @@ from domain import audit
 from domain.actor import EVERYTHING, Actor
 from domain.permission import as_of_now, check_held, check_known
 from domain.refusal import Gathering, NotFound, ValidationFailed
+from domain.secret import hash_of
 
 PREFIXES: Final = {
     ApiKeyKind.PUBLISHABLE: "cf_pub_",
@@ -114,7 +114,7 @@ async def find(read: Read, key: str) -> Key | None:
     """The key, if it is one of ours and good now. Malformed ones cost no statement."""
     if kind_of(key) is None:
         return None
-    row = next(iter(await read.records(_FIND, hash=_hash(key))), None)
+    row = next(iter(await read.records(_FIND, hash=hash_of(key))), None)
     if row is None:
         return None
     return Key(row.id, ApiKeyKind(row.kind), frozenset(row.scopes), row.expires_at, row.to_be_noted)
@@ -183,7 +183,7 @@ async def _insert(tx: Tx, command: CreateApiKey, actor: Actor, rotated_from: UUI
         "expires_at": command.expires_at,
         "rotated_from": rotated_from,
     }
-    (row,) = await tx.records(_CREATE, id=new_id(), hash=_hash(key), created_by=actor.id, **columns)
+    (row,) = await tx.records(_CREATE, id=new_id(), hash=hash_of(key), created_by=actor.id, **columns)
     await audit.record(tx, actor, "apiKeyCreate", f"api_key:{row.id}", audit.changed({}, columns))
     return Made(row, key)
 
@@ -203,10 +203,6 @@ def _base62(number: int, digits: int) -> str:
         number, digit = divmod(number, 62)
         written = _BASE62[digit] + written
     return written
-
-
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 _NOW: Final = func.clock_timestamp()

@@ -1,6 +1,5 @@
 """Carts: what someone means to buy. Every write locks the cart row first, so parallel writes queue up."""
 
-import hashlib
 import hmac
 import secrets
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from db.connection import Read, Tx, new_id
 from domain.actor import Actor
 from domain.address import Address
 from domain.refusal import ErrorCode, NotFound, Refusal
+from domain.secret import hash_of
 
 NO_TOKEN: Final = ""
 """In place of a token's hash: no token has it."""
@@ -48,11 +48,7 @@ class CartKey:
 
     @property
     def token_hash(self) -> str:
-        return hash_token(self.token or "")
-
-
-def hash_token(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+        return hash_of(self.token or "")
 
 
 def _is_theirs(cart: Cart, key: CartKey) -> bool:
@@ -99,7 +95,7 @@ async def create(tx: Tx, region: Region, actor: Actor, email: str | None) -> tup
     cart = await tx.one(
         _CREATE,
         id=new_id(),
-        token_hash=hash_token(token),
+        token_hash=hash_of(token),
         region_id=region.id,
         currency=region.currency,
         customer_id=actor.customer_id,

@@ -5,7 +5,6 @@ every token that came of it (RFC 9700, 4.14.2). Within `GRACE` it may only be an
 tab: it is answered with another successor.
 """
 
-import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from db import RefreshToken
 from db.connection import Read, Tx, new_id
 from db.workflow import ActorKind
 from domain.refusal import ErrorCode, NotFound, Refusal
+from domain.secret import hash_of
 
 LASTS: Final = timedelta(days=60)
 """After a sign-in; it does not grow by use."""
@@ -71,7 +71,7 @@ async def refresh(tx: Tx, kind: ActorKind, token: str) -> Begun | None:
 
     Null is to be told to the caller as `SessionEnded` after the commit: raised here it would undo the ending.
     """
-    found = await tx.records(_USE[kind], hash=_hash(token), grace=GRACE) if kind in _USE else []
+    found = await tx.records(_USE[kind], hash=hash_of(token), grace=GRACE) if kind in _USE else []
     if not found:
         return None
     (row,) = found
@@ -83,7 +83,7 @@ async def refresh(tx: Tx, kind: ActorKind, token: str) -> Begun | None:
 
 async def of_refresh_token(read: Read, kind: ActorKind, token: str) -> tuple[UUID, UUID] | None:
     """The session that it keeps and whose that is, whatever became of it."""
-    found = await read.records(_OF_TOKEN[kind], hash=_hash(token))
+    found = await read.records(_OF_TOKEN[kind], hash=hash_of(token))
     return (found[0].id, found[0].subject_id) if found else None
 
 
@@ -121,12 +121,8 @@ async def prune(tx: Tx) -> int:
 
 async def _issue(tx: Tx, session_id: UUID) -> str:
     token = secrets.token_urlsafe(32)
-    await tx.insert(RefreshToken, [{"hash": _hash(token), "session_id": session_id}])
+    await tx.insert(RefreshToken, [{"hash": hash_of(token), "session_id": session_id}])
     return token
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 _BEGIN = text(

@@ -12,9 +12,10 @@ from db.order import OrderStatus
 from db.workflow import ActorKind
 from domain.address import normalised_email
 from domain.attempt import Limit
-from domain.customer import Credentials, InvalidCredentials, admit, credentials_of, customer_credentials
+from domain.customer import Credentials, admit, credentials_of, customer_credentials
 from engine.batch import Batch
 from resolvers import ids
+from resolvers import password as password_
 from resolvers.batches import connected, many, one
 from resolvers.context import Ctx
 from resolvers.page import Listed, Page, PageArgs, Sort, page_of
@@ -39,7 +40,7 @@ customers_by_email = Listed(
 async def customer_sign_in(ctx: Ctx, given: Any) -> dict[str, Any]:
     who = f"customer {normalised_email(given.email)}"
     await counted_attempt(ctx, SIGN_IN, who)
-    found = await verified(ctx, await customer_credentials(ctx.read, given.email), given.password)
+    found = await password_.verified(ctx, await customer_credentials(ctx.read, given.email), given.password)
     async with ctx.shop.tx() as tx:
         await admit(tx, found)
         await succeeded(tx, SIGN_IN, who)
@@ -47,21 +48,10 @@ async def customer_sign_in(ctx: Ctx, given: Any) -> dict[str, Any]:
     return {"customer": await ctx.read.one(select(Customer).where(Customer.id == found.id)), **handed}
 
 
-async def verified(ctx: Ctx, found: Credentials | None, password: str, path: str = "password") -> Credentials:
-    stored = found.password_hash if found else None
-    if not await ctx.passwords.verify(stored, password) or found is None:
-        raise InvalidCredentials(path=(path,))
-    return found
-
-
 async def shown_again(ctx: Ctx, password: str, path: str = "password") -> Credentials:
-    """The customer who has signed in and now shows that it is still them; tries are counted."""
-    who = f"customer {own_id(ctx)}"
-    await counted_attempt(ctx, PASSWORD, who)
-    known = await verified(ctx, await credentials_of(ctx.read, own_id(ctx)), password, path)
-    async with ctx.shop.tx() as tx:
-        await succeeded(tx, PASSWORD, who)
-    return known
+    """The customer who has signed in and now shows that it is still them."""
+    known = await credentials_of(ctx.read, own_id(ctx))
+    return await password_.shown_again(ctx, known, password, who=f"customer {known.id}", limits=PASSWORD, path=path)
 
 
 def own_id(ctx: Ctx) -> UUID:

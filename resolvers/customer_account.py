@@ -14,8 +14,9 @@ from domain.attempt import Limit
 from domain.customer import Profile, check_password
 from domain.processes import customer_account
 from domain.refusal import Gathering
+from resolvers import password
 from resolvers.context import Ctx
-from resolvers.customer import PASSWORD, customer_by_id, own_id, shown_again, verified
+from resolvers.customer import PASSWORD, customer_by_id, own_id, shown_again
 from resolvers.session import SIGN_IN, Limits, counted_attempt, succeeded
 
 REGISTER: Final = Limits(
@@ -52,11 +53,7 @@ async def confirm(ctx: Ctx, given: Any) -> dict[str, Any]:
     """
     token = ctx.tokens.read_single_use_token(Purpose.CONFIRM_EMAIL, given.token)
     known = await customers.to_be_confirmed(ctx.read, token, ctx.actor)
-    who = f"customer {known.id}"
-    await counted_attempt(ctx, PASSWORD, who)
-    await verified(ctx, known, given.password)
-    async with ctx.shop.tx() as tx:
-        await succeeded(tx, PASSWORD, who)
+    await password.shown_again(ctx, known, given.password, who=f"customer {known.id}", limits=PASSWORD)
     return {"customer": await customer_account.confirm(ctx.shop, token, ctx.actor)}
 
 

@@ -23,6 +23,7 @@ from domain.second_factor import Given
 from domain.single_use import TokenInvalid
 from domain.staff import ChangeStaff, Invite, StaffCredentials
 from resolvers import ids
+from resolvers import password as password_
 from resolvers.batches import many, one
 from resolvers.context import Ctx
 from resolvers.page import Listed, Page, PageArgs, Sort
@@ -85,7 +86,7 @@ async def sign_in(ctx: Ctx, given: Any) -> dict[str, Any]:
     """One attempt counts for the password and for the code, so neither can be guessed more often than the other."""
     who = f"staff {normalised_email(given.email)}"
     await counted_attempt(ctx, SIGN_IN, who)
-    found = await _verified(ctx, await staff_.staff_credentials(ctx.read, given.email), given.password)
+    found = await password_.verified(ctx, await staff_.staff_credentials(ctx.read, given.email), given.password)
     async with ctx.shop.tx() as tx:
         await staff_.admit(tx, ctx.tokens, found, _code(given))
         await succeeded(tx, SIGN_IN, who)
@@ -212,20 +213,11 @@ async def _new_password(ctx: Ctx, purpose: Purpose, given: Any) -> tuple[UUID, s
     return token_id, await ctx.passwords.hashed(given.password)
 
 
-async def _again(ctx: Ctx, password: str, *path: str) -> StaffCredentials:
+async def _again(ctx: Ctx, password: str, path: str = "password") -> StaffCredentials:
     """Who is signed in, and has given their password again: a device left alone is not enough."""
     if ctx.actor.id is None:
-        raise InvalidCredentials(path=path or ("password",))
-    who = f"staff {ctx.actor.id}"
-    await counted_attempt(ctx, PASSWORD_AGAIN, who)
-    found = await _verified(ctx, await staff_.credentials_of(ctx.read, ctx.actor.id), password, *path)
-    async with ctx.shop.tx() as tx:
-        await succeeded(tx, PASSWORD_AGAIN, who)
-    return found
-
-
-async def _verified(ctx: Ctx, found: StaffCredentials | None, password: str, *path: str) -> StaffCredentials:
-    stored = found.password_hash if found else None
-    if not await ctx.passwords.verify(stored, password) or found is None:
-        raise InvalidCredentials(path=path or ("password",))
-    return found
+        raise InvalidCredentials(path=(path,))
+    known = await staff_.credentials_of(ctx.read, ctx.actor.id)
+    return await password_.shown_again(
+        ctx, known, password, who=f"staff {ctx.actor.id}", limits=PASSWORD_AGAIN, path=path
+    )

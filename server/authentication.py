@@ -7,6 +7,7 @@ from typing import Final
 from db.connection import Read
 from domain import session
 from domain.actor import GUEST, Actor
+from domain.session import LONGEST_DEVICE
 from resolvers.request_error import Unauthenticated
 from server.api_keys import ApiKeys
 from server.cookies import SessionCookies
@@ -14,7 +15,6 @@ from server.tokens import SignedTokens, SignIn, Subscriber
 
 API_KEY: Final = "cf_"
 """What bearer tokens begin with that are keys of programs."""
-LONGEST_DEVICE: Final = 200
 
 
 @dataclass(frozen=True)
