@@ -4,34 +4,13 @@ import logging
 import re
 from typing import Any, Final
 
-from asyncpg import (
-    DeadlockDetectedError,
-    IdleInTransactionSessionTimeoutError,
-    InterfaceError,
-    InternalClientError,
-    LockNotAvailableError,
-    OperatorInterventionError,
-    PostgresConnectionError,
-    TooManyConnectionsError,
-)
 from graphql import GraphQLError
 from strawberry.exceptions import MissingQueryError
 from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 
+from db.unavailable import TRY_AGAIN
 from resolvers.request_error import RequestError
 
-TRY_AGAIN: Final = (
-    ConnectionError,
-    TimeoutError,
-    InterfaceError,
-    InternalClientError,  # a statement begun on a connection that is just being closed
-    DeadlockDetectedError,
-    IdleInTransactionSessionTimeoutError,
-    LockNotAvailableError,
-    OperatorInterventionError,
-    PostgresConnectionError,
-    TooManyConnectionsError,
-)
 NOT_TO_BE_RUN: Final = (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError)
 """How Strawberry says that a request over SSE names no operation, or one of a kind that is not allowed there."""
 SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")

@@ -17,6 +17,8 @@ from uuid import uuid4
 
 import asyncpg
 
+from db.unavailable import TRY_AGAIN
+
 LOOK_EVERY: Final = 1.0
 """Seconds between two looks at the other workers."""
 RECONNECT_EVERY: Final = 0.2
@@ -96,7 +98,7 @@ class Presence:
         while not self.held.done() or _clock() - self._held_at < GIVE_UP_AFTER:
             try:
                 await self._hold()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (*TRY_AGAIN, OSError, asyncpg.PostgresError) as error:
                 if told_at != self._held_at:
                     _log.warning("%s is without its lock: %s: %s", self.executor_id, type(error).__name__, error)
                 told_at = self._held_at
@@ -110,7 +112,7 @@ class Presence:
                 await connection.execute(_REQUEUE_OWN, self.executor_id)
             finally:
                 connection.terminate()
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*TRY_AGAIN, OSError, asyncpg.PostgresError) as error:
             _log.warning("%s leaves its work to be taken over: %s", self.executor_id, error)
 
     async def _connect(self) -> Any:

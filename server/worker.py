@@ -20,6 +20,7 @@ from dbos._serialization import DefaultSerializer
 from dbos._sys_db import SystemDatabase
 from sqlalchemy.exc import DBAPIError
 
+from db.unavailable import TRY_AGAIN
 from domain.durable import Action, Reaction, Step
 from domain.event import QUEUE, Event
 from domain.processes.shop import Shop
@@ -166,6 +167,8 @@ async def _sweep_for_ever(shop: Shop, sweep: Sweep) -> NoReturn:
     while True:
         try:
             await sweep(shop)
+        except TRY_AGAIN as trouble:
+            _log.warning("the sweep could not be done now: %r; it is tried again in %s s", trouble, SWEEP_EVERY)
         except Exception:
             _log.exception("the sweep has failed; it is tried again in %s s", SWEEP_EVERY)
         await asyncio.sleep(SWEEP_EVERY)

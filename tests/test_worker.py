@@ -10,6 +10,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from asyncpg import InternalClientError
 
 from db.connection import Database, connect
 from domain.durable import Reaction, Step, by_event
@@ -214,6 +215,26 @@ async def test_the_sweep_is_called_every_second_and_survives_its_failures(databa
         await asyncio.sleep(2.6)
     first, second, third = diary.times("sweep")[:3]
     assert (second - first, third - second) == pytest.approx((1, 1), abs=0.35)
+
+
+async def test_a_sweep_without_the_database_is_told_as_trouble_and_not_as_a_bug(
+    database_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    tries = 0
+
+    async def sweep(_shop: Shop) -> None:
+        nonlocal tries
+        tries += 1
+        raise (InternalClientError, ConnectionResetError, ZeroDivisionError)[min(tries, 3) - 1]
+
+    async with database_at(database_url) as database, working(database_url, database, sweep=sweep):
+        await until(lambda: tries >= 3)
+    told = [record for record in caplog.records if "the sweep" in record.message]
+    assert [(record.levelname, record.exc_info is None) for record in told[:3]] == [
+        ("WARNING", True),
+        ("WARNING", True),
+        ("ERROR", False),
+    ]
 
 
 async def test_a_worker_survives_the_loss_of_all_its_connections(database_url: str) -> None:
