@@ -31,6 +31,13 @@ class Actor:
         """Null for guests, staff and the system; in SQL null equals nothing, so it never matches a row."""
         return self.id if self.kind == ActorKind.CUSTOMER else None
 
+    @property
+    def scope(self) -> str:
+        """Whose idempotency keys are the caller's: never the session's, which may end between two tries."""
+        if self.api_key_id is not None:
+            return f"api_key:{self.api_key_id}"
+        return f"{self.kind}:{self.id}"
+
     def may(self, permission: str) -> bool:
         return self.kind == ActorKind.SYSTEM or permission in self.permissions or EVERYTHING in self.permissions
 

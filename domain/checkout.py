@@ -4,28 +4,30 @@ Each function is idempotent and safe against the others running at the same mome
 the sweeper call the same ones, and whoever comes second finds the work done. Locks: cart, order, attempt, stock.
 """
 
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import bindparam, delete, func, select, update
 
-from db import Cart, IdempotencyKey, Order, PaymentAttempt
+from db import Cart, Order, PaymentAttempt
+from db import IdempotencyKey as KeptKey
 from db.cart import CartStatus
 from db.connection import Read, Tx
 from db.order import PaymentStatus
 from db.payment import AttemptState
 from domain import cart as carts
+from domain import idempotency, reservation
 from domain import order as orders
 from domain import order_snapshot as snapshot
 from domain import payment as payments
-from domain import reservation
 from domain.assessment import Assessment, Requirement, assess
 from domain.cart import AlreadyCompleted, CartKey, CartPaying
+from domain.idempotency import IdempotencyKey
 from domain.money import Money
 from domain.payment import Authorised, Charge
-from domain.refusal import ErrorCode, Refusal, ValidationFailed
+from domain.refusal import ErrorCode, Refusal
 
 MUTATION = "cartComplete"
 
@@ -45,13 +47,6 @@ class PriceChanged(Refusal):
     code = ErrorCode.PRICE_CHANGED
 
 
-@dataclass(eq=False)
-class IdempotencyKeyReused(Refusal):
-    """The key was used before, for another request."""
-
-    code = ErrorCode.IDEMPOTENCY_KEY_REUSED
-
-
 @dataclass(frozen=True)
 class CompleteCart:
     key: CartKey
@@ -59,19 +54,15 @@ class CompleteCart:
     idempotency_key: str
     provider: str = "manual"
 
-    def __post_init__(self) -> None:
-        if not 1 <= len(self.idempotency_key) <= 200 or not self.idempotency_key.isprintable():
-            raise ValidationFailed("An idempotency key has 1 to 200 characters.", path=("idempotency_key",))
-
     @property
-    def input_hash(self) -> str:
-        """Of what the caller asked for; how they proved the cart to be theirs is no part of it."""
+    def claim(self) -> IdempotencyKey:
+        """Of what the caller asks for; how they prove the cart to be theirs is no part of it."""
         total = self.expected_total
-        return hashlib.sha256(f"{total.minor} {total.currency} {self.provider}".encode()).hexdigest()
+        asked = [total.minor, total.currency, self.provider]
+        return IdempotencyKey.of(f"cart:{self.key.cart_id}", MUTATION, self.idempotency_key, asked)
 
-    @property
-    def scope(self) -> str:
-        return f"cart:{self.key.cart_id}"
+    def __post_init__(self) -> None:
+        _ = self.claim  # refuses what is no key
 
 
 @dataclass(frozen=True)
@@ -99,8 +90,9 @@ class Prepared:
 async def prepare(tx: Tx, command: CompleteCart) -> Prepared:
     """Writes the pending order with everything as it is now, opens an attempt and holds the stock."""
     cart = await carts.lock(tx, command.key)
-    if (replayed := await _replay(tx, command)) is not None:
-        return replayed
+    known = await idempotency.claim(tx, command.claim, waits=False)  # the lock on the cart keeps others away
+    if known is not None:
+        return await _replay(tx, known)
     await _check_open(tx, cart)
     (assessment,) = await assess(tx, [cart])
     _check_agreed(assessment, command)
@@ -113,7 +105,8 @@ async def prepare(tx: Tx, command: CompleteCart) -> Prepared:
         attempt = await payments.open_attempt(tx, order_id, cart, command.provider, assessment.totals.total)
         await tx.run(_SET_STATUS, cart_id=cart.id, before=CartStatus.OPEN, status=CartStatus.PAYING)
         prepared = Prepared(order_id, attempt)
-    await _remember(tx, command, prepared)
+    attempt_id = prepared.attempt.id if prepared.attempt else None
+    await idempotency.settle(tx, command.claim, {"order_id": order_id, "attempt_id": attempt_id})
     return prepared
 
 
@@ -134,9 +127,9 @@ async def release(tx: Tx, attempt_id: UUID, state: AttemptState) -> None:
     await tx.run(_SET_STATUS, cart_id=cart_id, before=CartStatus.PAYING, status=CartStatus.OPEN)
     if state == AttemptState.CANCELLED:  # it had no effect, so its key is free for the customer's next try
         await tx.run(
-            delete(IdempotencyKey)
-            .where(IdempotencyKey.scope == f"cart:{cart_id}", IdempotencyKey.mutation == MUTATION)
-            .where(IdempotencyKey.outcome["attempt_id"].astext == str(attempt_id))
+            delete(KeptKey)
+            .where(KeptKey.scope == f"cart:{cart_id}", KeptKey.mutation == MUTATION)
+            .where(KeptKey.outcome["attempt_id"].astext == str(attempt_id))
         )
 
 
@@ -157,37 +150,15 @@ _SET_STATUS: Final = (
     .where(Cart.id == bindparam("cart_id"), Cart.status == bindparam("before"))
     .values(status=bindparam("status"), updated_at=func.clock_timestamp())
 )
-_KEY: Final = select(IdempotencyKey).where(
-    IdempotencyKey.scope == bindparam("scope"),
-    IdempotencyKey.mutation == MUTATION,
-    IdempotencyKey.key == bindparam("key"),
-)
 
 
-async def _replay(tx: Tx, command: CompleteCart) -> Prepared | None:
-    """What an earlier call with this key began, to be continued."""
-    known = await tx.first(_KEY, scope=command.scope, key=command.idempotency_key)
-    if known is None:
-        return None
-    if known.input_hash != command.input_hash:
-        raise IdempotencyKeyReused("This key was used for another request; use a new one.", path=("idempotency_key",))
-    attempt_id = known.outcome["attempt_id"]
+async def _replay(tx: Tx, known: Mapping[str, Any]) -> Prepared:
+    """What an earlier call with the same key began, to be continued."""
+    attempt_id = known["attempt_id"]
     attempt = None
     if attempt_id is not None:
         attempt = await tx.one(select(PaymentAttempt).where(PaymentAttempt.id == UUID(attempt_id)))
-    return Prepared(UUID(known.outcome["order_id"]), attempt)
-
-
-async def _remember(tx: Tx, command: CompleteCart, prepared: Prepared) -> None:
-    attempt_id = prepared.attempt.id if prepared.attempt else None
-    key = {
-        "scope": command.scope,
-        "mutation": MUTATION,
-        "key": command.idempotency_key,
-        "input_hash": command.input_hash,
-        "outcome": {"order_id": prepared.order_id, "attempt_id": attempt_id},
-    }
-    await tx.insert(IdempotencyKey, [key])
+    return Prepared(UUID(known["order_id"]), attempt)
 
 
 async def _check_open(tx: Tx, cart: Cart) -> None:

@@ -12,6 +12,7 @@ from domain import (
     cart_line,
     checkout,
     customer,
+    idempotency,
     payment,
     permission,
     refusal,
@@ -23,7 +24,6 @@ from domain import (
     workflow,
 )
 from domain.assessment import RequirementCode, Step
-from domain.processes import complete_cart
 from domain.refusal import ErrorCode
 from resolvers import ids
 from schema.build import column, derived, enum, interface, view
@@ -181,7 +181,7 @@ class PriceChanged(UserError):
     current: Money | None = column("What it is now.")
 
 
-@view(checkout.IdempotencyKeyReused)
+@view(idempotency.IdempotencyKeyReused)
 class IdempotencyKeyReused(UserError):
     """The key was used before, for another request."""
 
@@ -193,7 +193,7 @@ class PaymentDeclined(UserError):
     retryable: bool = column("Another try may succeed.")
 
 
-@view(complete_cart.InProgress)
+@view(idempotency.InProgress)
 class InProgress(UserError):
     """The outcome is not known yet."""
 

@@ -12,8 +12,9 @@ from db.connection import connect
 from domain import checkout
 from domain.cart import CartPaying
 from domain.checkout import Placed
+from domain.idempotency import InProgress
 from domain.payment import Absent, Charge, Declined, PaymentDeclined
-from domain.processes.complete_cart import InProgress, complete_cart, sweep
+from domain.processes.complete_cart import complete_cart, sweep
 from domain.processes.shop import Shop
 from tests import given
 from tests.api import Api

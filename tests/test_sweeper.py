@@ -9,8 +9,9 @@ from sqlalchemy import select, text
 
 from db import PaymentEvent
 from domain import payment
+from domain.idempotency import InProgress
 from domain.payment import Absent, PaymentDeclined
-from domain.processes.complete_cart import InProgress, complete_cart, sweep
+from domain.processes.complete_cart import complete_cart, sweep
 from domain.processes.shop import Shop
 from tests.api import Api
 from tests.completion import (

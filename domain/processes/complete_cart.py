@@ -2,25 +2,17 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass
 
 from db import PaymentAttempt
 from db.payment import AttemptState
 from domain import checkout, payment
 from domain.checkout import CompleteCart, Placed
+from domain.idempotency import InProgress
 from domain.payment import Absent, Authorised, Charge, Declined, PaymentDeclined, PaymentProvider
 from domain.processes.shop import Shop
-from domain.refusal import ErrorCode, Refusal, ValidationFailed
+from domain.refusal import ValidationFailed
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(eq=False)
-class InProgress(Refusal):
-    """The outcome is not known yet; ask again with the same key in `retry_after` seconds."""
-
-    retry_after: int = 2
-    code = ErrorCode.IN_PROGRESS
 
 
 async def complete_cart(shop: Shop, command: CompleteCart) -> Placed:

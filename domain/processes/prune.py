@@ -1,13 +1,18 @@
-"""Takes away what is over: attempts that were counted, sessions that ended, tokens that are good for nothing."""
+"""Takes away what is over: counted attempts, keys of writes, sessions that ended, tokens that are good for nothing."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final
 
 from db.connection import Tx
-from domain import attempt, session, single_use
+from domain import attempt, idempotency, session, single_use
 from domain.processes.shop import Shop
 
-PARTS: Final[tuple[Callable[[Tx], Awaitable[int]], ...]] = (attempt.prune, session.prune, single_use.prune)
+PARTS: Final[tuple[Callable[[Tx], Awaitable[int]], ...]] = (
+    attempt.prune,
+    idempotency.prune,
+    session.prune,
+    single_use.prune,
+)
 
 
 async def prune(shop: Shop) -> int:

@@ -1,0 +1,16 @@
+"""sales channels"""
+
+from typing import Any
+
+revision: str = "0005"
+down_revision: str | None = "0004"
+branch_labels: Any = None
+depends_on: Any = None
+
+
+def upgrade() -> None:
+    """Nothing yet."""
+
+
+def downgrade() -> None:
+    """Nothing yet."""
