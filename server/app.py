@@ -87,7 +87,7 @@ def make_post(settings: Settings) -> Post:
     return Post(mailer, signed_tokens(settings), settings.storefront_url, settings.admin_url)
 
 
-def create_app(settings: Settings | None = None) -> Starlette:
+def create_app(settings: Settings | None = None, schema: Schema | None = None) -> Starlette:
     """Also what the processes of `serve --workers` begin with, each for itself."""
     settings = settings or read_settings(os.environ)
     die_with_parent()
@@ -105,7 +105,7 @@ def create_app(settings: Settings | None = None) -> Starlette:
         Route("/ready", _ready),
         Route("/graphql", _Graphql()),
     ]
-    schema = build_schema(breadth_first=settings.breadth_first)
+    schema = schema or build_schema(breadth_first=settings.breadth_first)
     lifespan = partial(_running, settings, schema, Argon2Passwords())
     middleware = [Middleware(RequestId), cors, Middleware(AnswersFirst)]
     app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)

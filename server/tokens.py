@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from hashlib import sha256
 from typing import Any, Final, cast
 from uuid import UUID
@@ -173,11 +174,16 @@ class SignedTokens:
         return self._seal.unseal(sealed)
 
 
+@cache
+def _nobodys_hash() -> str:
+    return Argon2Passwords.hash("nobody's password")
+
+
 class Argon2Passwords:
     """Hashing runs in threads, two at a time, so that sign-ins do not stop the process."""
 
     def __init__(self) -> None:
-        self._dummy = self.hash("nobody's password")
+        self._dummy = _nobodys_hash()
         self._turn = asyncio.Semaphore(2)
 
     @staticmethod

@@ -10,7 +10,9 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from copy import copy
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,8 @@ import httpx
 from starlette.applications import Starlette
 
 from db.connection import Database
+from engine.documents import Documents
+from schema import Schema, build_schema
 from server.answers import Answers
 from server.app import create_app
 from server.settings import read_settings
@@ -99,12 +103,24 @@ class Api:
                     return
 
 
+@cache
+def _schema(breadth_first: bool) -> Schema:
+    return build_schema(breadth_first=breadth_first)
+
+
+def schema_of_an_app(breadth_first: bool) -> Schema:
+    """Built once, as that takes longer than most tests; each app has its own documents, though, and plans of them."""
+    schema = copy(_schema(breadth_first))
+    schema.documents = Documents()
+    return schema
+
+
 @asynccontextmanager
 async def running_app(database_url: str, **environment: str) -> AsyncIterator[Api]:
     """Answers are not kept unless a test asks for it: tests read right after they wrote, and count statements."""
     own = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET, "ANSWER_CACHE_MIB": "0"}
     settings = read_settings({**ENGINE, **own, **environment})
-    app: Starlette = create_app(settings)
+    app: Starlette = create_app(settings, schema_of_an_app(settings.breadth_first))
     async with app.router.lifespan_context(app) as state:
 
         async def with_state(scope: Any, receive: Any, send: Any) -> None:
