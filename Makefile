@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 CODE := schema resolvers domain db engine server counterfoil plugins
-PYTEST := $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadgroup
+PYTEST := $(BIN)/python -m pytest -n 4 --dist loadgroup
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo serve journey test test-graphql-core bench fuzz check format schema access-matrix lock migration clean
+.PHONY: help install demo serve journey test test-graphql-core torture bench fuzz check format schema access-matrix lock migration clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 26
@@ -38,6 +38,9 @@ test: install ## all tests; nothing needs to be installed or running
 
 test-graphql-core: install ## the same without the engine: graphql-core executes (not tests/engine, tests/embedded)
 	@COUNTERFOIL_ENGINE=graphql-core $(PYTEST) --ignore=tests/engine --ignore=tests/embedded
+
+torture: install ## kills all that takes part in checkouts, 100 times and at each failpoint (ARGS="--kills 10")
+	@$(BIN)/python -m tests.torture $(ARGS)
 
 fuzz: install ## compares both executors on 20,000 generated operations
 	@FUZZ_EXAMPLES=20000 $(PYTEST) -vv tests/engine/test_equality.py tests/engine/test_odd_fuzz.py

@@ -53,7 +53,8 @@ def mutation(name: str, select: str) -> str:
 CREATE: Final = mutation("cartCreate", f"token {CART}")
 ADD: Final = mutation("cartAddLines", CART)
 SET_CUSTOMER: Final = mutation("cartSetCustomer", CART)
-SET_ADDRESSES: Final = mutation("cartSetAddresses", CART)
+SET_ADDRESSES: Final = mutation("cartSetAddresses", CART.removesuffix(" }") + " deliveryOptions { optionId } }")
+SET_DELIVERY: Final = mutation("cartSetDelivery", CART)
 COMPLETE: Final = mutation("cartComplete", "accessToken order { id number status total { gross { amount } } }")
 POST_MESSAGE: Final = mutation("ticketPostMessage", "ticket { id }")
 READ_CART: Final = (

@@ -26,12 +26,20 @@ from typeid import base32
 from bench.client import HOST
 from bench.documents import COUNTRY
 
-REGION: Final = """SELECT r.id, r.currency, r.tax_inclusive FROM region r
-    JOIN region_country c ON c.region_id = r.id WHERE c.country = $1"""
-FIRST: Final = "SELECT id, handle, title FROM product WHERE status = 'published' ORDER BY id LIMIT $1"
-AFTER: Final = "SELECT id, handle, title FROM product WHERE status = 'published' AND id > $2 ORDER BY id LIMIT $1"
+REGION: Final = """SELECT r.id, r.currency, r.tax_inclusive, channel.id AS channel FROM region r
+    JOIN region_country c ON c.region_id = r.id JOIN channel ON channel.is_default WHERE c.country = $1"""
+FIRST: Final = """SELECT id, handle, title FROM product WHERE status = 'published' AND EXISTS (
+    SELECT FROM product_channel WHERE product_id = id AND channel_id = $2
+    AND (published_from IS NULL OR published_from <= now()) AND (published_until IS NULL OR published_until > now()))
+    ORDER BY id LIMIT $1"""
+AFTER: Final = """SELECT id, handle, title FROM product WHERE status = 'published' AND id > $3 AND EXISTS (
+    SELECT FROM product_channel WHERE product_id = id AND channel_id = $2
+    AND (published_from IS NULL OR published_from <= now()) AND (published_until IS NULL OR published_until > now()))
+    ORDER BY id LIMIT $1"""
 DETAIL: Final = """SELECT id, handle, title, description, vendor, tags FROM product
-    WHERE status = 'published' AND handle = $1"""
+    WHERE status = 'published' AND handle = $1 AND EXISTS (
+    SELECT FROM product_channel WHERE product_id = id AND channel_id = $2
+    AND (published_from IS NULL OR published_from <= now()) AND (published_until IS NULL OR published_until > now()))"""
 OPTIONS: Final = """SELECT o.product_id, o.id, o.name, v.name AS value FROM product_option o
     JOIN option_value v ON v.option_id = o.id WHERE o.product_id = ANY($1) ORDER BY o.rank, o.id, v.rank, v.id"""
 MEDIA: Final = "SELECT url, alt FROM media WHERE product_id = $1 ORDER BY rank, id"
@@ -80,10 +88,10 @@ async def page(request: Request) -> Response:
     async with shop.pool.acquire() as connection:
         (region,) = await shop.fetch(connection, REGION, COUNTRY)
         if after is None:
-            products = await shop.fetch(connection, FIRST, given["first"] + 1)
+            products = await shop.fetch(connection, FIRST, given["first"] + 1, region["channel"])
         else:
             _, last = orjson.loads(base64.urlsafe_b64decode(after + "=" * (-len(after) % 4)))
-            products = await shop.fetch(connection, AFTER, given["first"] + 1, UUID(last))
+            products = await shop.fetch(connection, AFTER, given["first"] + 1, region["channel"], UUID(last))
         more, products = len(products) > given["first"], products[: given["first"]]
         ids = [product["id"] for product in products]
         options = await options_of(shop, connection, ids)
@@ -108,7 +116,7 @@ async def detail(request: Request) -> Response:
     given = orjson.loads(await request.body())["variables"]
     async with shop.pool.acquire() as connection:
         (region,) = await shop.fetch(connection, REGION, COUNTRY)
-        (product,) = await shop.fetch(connection, DETAIL, given["handle"])
+        (product,) = await shop.fetch(connection, DETAIL, given["handle"], region["channel"])
         ids = [product["id"]]
         options = await options_of(shop, connection, ids)
         media = await shop.fetch(connection, MEDIA, product["id"])
@@ -153,7 +161,7 @@ async def variants_of(
         }
         if stock:
             left = units.get(row["id"], 0)
-            variant["availability"] = {"status": "IN_STOCK" if left else "OUT_OF_STOCK", "quantity": min(left, 100)}
+            variant["availability"] = {"status": "IN_STOCK" if left else "OUT_OF_STOCK", "quantity": min(left, 10)}
         variants[row["product_id"]].append(variant)
     return variants
 
@@ -169,7 +177,12 @@ def price(row: Any, region: Any) -> dict[str, Any]:
 
 def answer(data: dict[str, Any], region: Any) -> Response:
     place = {"region": f"region_{base32.encode(region['id'].bytes)}", "currency": region["currency"]}
-    context = {**place, "country": COUNTRY, "locale": None}
+    context = {
+        **place,
+        "country": COUNTRY,
+        "channel": f"channel_{base32.encode(region['channel'].bytes)}",
+        "locale": None,
+    }
     return Response(orjson.dumps({"data": data, "extensions": {"context": context}}), media_type="application/json")
 
 

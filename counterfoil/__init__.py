@@ -6,26 +6,60 @@ Everything else in this repository may change from one version to the next.
 """
 
 from db.connection import Read, Tx
+from domain.delivery import DeliveryProvider
 from domain.durable import Reaction, Step
 from domain.event import Event, announce
-from domain.payment import Absent, Authorised, Charge, Declined, PaymentProvider
+from domain.payment_provider import (
+    Absent,
+    ActionKind,
+    ActionRequired,
+    Authorised,
+    Captured,
+    Captures,
+    Charge,
+    CreatedSession,
+    Declined,
+    Operation,
+    PaymentProvider,
+    Pending,
+    Refunded,
+    Refused,
+    Reported,
+    SessionRequest,
+    Voided,
+    WebhookRefused,
+)
 from domain.processes.shop import Shop
 from domain.refusal import NotFound, Refusal, ValidationFailed
 
 __all__ = [
     "Absent",
+    "ActionKind",
+    "ActionRequired",
     "Authorised",
+    "Captured",
+    "Captures",
     "Charge",
+    "CreatedSession",
     "Declined",
+    "DeliveryProvider",
     "Event",
     "NotFound",
+    "Operation",
     "PaymentProvider",
+    "Pending",
     "Reaction",
     "Read",
+    "Refunded",
     "Refusal",
+    "Refused",
+    "Reported",
+    "SessionRequest",
     "Shop",
     "Step",
     "Tx",
     "ValidationFailed",
+    "Voided",
+    "WebhookRefused",
     "announce",
 ]

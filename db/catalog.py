@@ -39,11 +39,20 @@ class BriefDue(StrEnum):
     AFTER_ORDER = "after_order"
 
 
+class PriceQuantity(StrEnum):
+    """How many units a line's price is for: its own, or those of all lines of its variant or product."""
+
+    LINE = "line"
+    VARIANT = "variant"
+    PRODUCT = "product"
+
+
 class Product(Base):
     __tablename__ = "product"
     __table_args__ = (
         one_of("status", ProductStatus),
         one_of("brief_due", BriefDue),
+        one_of("price_quantity", PriceQuantity),
         Index("ix_product_published", "id", postgresql_where=text("status = 'published'")),
     )
 
@@ -63,6 +72,8 @@ class Product(Base):
     brief_schema: Mapped[dict[str, Any] | None]
     """JSON Schema of the brief that a line of this product asks for; null: none."""
     brief_due: Mapped[BriefDue] = mapped_column(Text, server_default="after_order")
+    price_quantity: Mapped[PriceQuantity] = mapped_column(Text, server_default="line")
+    """Which lines of a cart count together for a price from a quantity on."""
     metadata_: Mapped[Metadata] = mapped_column("metadata")
     version: Mapped[int] = mapped_column(server_default=text("1"))
     created_at: Mapped[CreatedAt]
@@ -71,11 +82,17 @@ class Product(Base):
 
 class Media(Base):
     __tablename__ = "media"
-    __table_args__ = (UniqueConstraint("product_id", "url"), UniqueConstraint("id", "product_id"))
+    __table_args__ = (
+        UniqueConstraint("product_id", "url"),
+        UniqueConstraint("id", "product_id"),
+        UniqueConstraint("file_id"),
+    )
 
     id: Mapped[Id]
     product_id: Mapped[UUID] = mapped_column(ForeignKey("product.id", ondelete="CASCADE"))
     url: Mapped[str]
+    file_id: Mapped[UUID | None] = mapped_column(ForeignKey("file.id"))
+    """Of a picture that was uploaded here; null: it lies elsewhere."""
     alt: Mapped[str] = mapped_column(server_default="")
     rank: Mapped[int]
 
@@ -106,6 +123,11 @@ class Variant(Base):
         UniqueConstraint("id", "product_id"),
         ForeignKeyConstraint(["media_id", "product_id"], ["media.id", "media.product_id"]),
         CheckConstraint("weight_grams >= 0", name="weight_grams"),
+        CheckConstraint(
+            "quantity_step >= 1 AND quantity_min >= 1 AND mod(quantity_min, quantity_step) = 0"
+            " AND quantity_max >= quantity_min AND mod(quantity_max, quantity_step) = 0",
+            name="quantity_rule",
+        ),
         Index(
             "uq_variant_combination",
             "product_id",
@@ -133,6 +155,10 @@ class Variant(Base):
     weight_grams: Mapped[int] = mapped_column(server_default=text("0"))
     weight_unit: Mapped[str] = mapped_column(server_default="g")
     """The unit in which the merchant likes to see the weight; the weight itself is in grams."""
+    quantity_min: Mapped[int] = mapped_column(server_default=text("1"))
+    quantity_max: Mapped[int | None]
+    quantity_step: Mapped[int] = mapped_column(server_default=text("1"))
+    """A line has a multiple of it."""
     media_id: Mapped[UUID | None]
     metadata_: Mapped[Metadata] = mapped_column("metadata")
     archived_at: Mapped[datetime | None]

@@ -29,7 +29,7 @@ BEGIN
         EXECUTE format('SELECT ARRAY(SELECT DISTINCT %s FROM %s AS c %s LIMIT 501)', TG_ARGV[0],
             CASE TG_OP WHEN 'UPDATE' THEN '(TABLE changed UNION ALL TABLE former)' ELSE 'changed' END,
             TG_ARGV[1]) INTO tags;
-        IF TG_TABLE_NAME = 'product' AND cardinality(tags) > 0 THEN
+        IF TG_TABLE_NAME IN ('product', 'product_channel') AND cardinality(tags) > 0 THEN
             tags := array_append(tags, 'products');
         ELSIF TG_TABLE_NAME = 'variant_stock_item' THEN
             -- Sales that cannot see the new link yet do not name its product: they are to commit before it does.
@@ -41,24 +41,26 @@ BEGIN
     RETURN NULL;
 END $$;
 """
-# What is shown of stock is capped at 100: sales of what there is plenty of change nothing that anybody saw.
+# What is shown of stock is capped: sales of what there is plenty of change nothing that anybody saw. Each level is
+# looked at alone, as what others lie at may change at this moment: where the shown sum changes, so does one level's.
 ANNOUNCE_STOCK: Final = """
 CREATE FUNCTION announce_stock_change() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     tags text[] := ARRAY['catalogue'];
+    shown bigint := coalesce((SELECT shown_quantity FROM stock_setting), 10);
 BEGIN
     IF TG_OP = 'UPDATE' THEN
         tags := ARRAY(
             SELECT DISTINCT 'product:' || v.product_id
-            FROM (SELECT id, stock_item_id,
+            FROM (SELECT id, stock_item_id, greatest(on_hand - reserved - allocated, 0) AS ready,
                          greatest(on_hand + backorder_limit - reserved - allocated, 0) AS free FROM former) AS f
-            FULL JOIN (SELECT id, stock_item_id,
+            FULL JOIN (SELECT id, stock_item_id, greatest(on_hand - reserved - allocated, 0) AS ready,
                          greatest(on_hand + backorder_limit - reserved - allocated, 0) AS free FROM changed) AS c
               ON c.id = f.id AND c.stock_item_id = f.stock_item_id
             JOIN variant_stock_item AS s ON s.stock_item_id = coalesce(c.stock_item_id, f.stock_item_id)
             JOIN variant AS v ON v.id = s.variant_id
-            WHERE coalesce(c.free, 0) <> coalesce(f.free, 0)
-              AND least(coalesce(c.free, 0), coalesce(f.free, 0)) < 100 * s.quantity
+            WHERE least(coalesce(c.free, 0), shown * s.quantity) <> least(coalesce(f.free, 0), shown * s.quantity)
+               OR least(coalesce(c.ready, 0), s.quantity) <> least(coalesce(f.ready, 0), s.quantity)
             LIMIT 501);
     ELSIF TG_OP <> 'TRUNCATE' THEN
         tags := ARRAY(
@@ -85,11 +87,14 @@ TAGS: Final[dict[str, tuple[str, str]]] = {
     "variant_stock_item": OF_VARIANT,
     "price": OF_VARIANT,
     "product_category": OF_PRODUCT,
+    "product_channel": OF_PRODUCT,
     "product_collection": OF_PRODUCT,
     "category": ("'category'", ""),
+    "channel": ("'catalogue'", ""),
     "collection": ("'collection'", ""),
     "region": ("'region'", ""),
     "region_country": ("'region'", ""),
+    "stock_setting": ("'catalogue'", ""),
 }
 """By table: the tag of a changed row `c` in SQL, and what has to be joined for it."""
 ROWS: Final = {

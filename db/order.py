@@ -58,6 +58,7 @@ class Order(Base):
         CheckConstraint("(status = 'pending') = (number IS NULL)", name="number"),
         CheckConstraint("(status = 'pending') = (placed_at IS NULL)", name="placed_at"),
         CheckConstraint("total >= 0", name="total"),
+        CheckConstraint("delivery IS NOT NULL OR (shipping_net = 0 AND shipping_tax = 0)", name="delivery"),
         Index("ix_order_customer_id", "customer_id", "id"),
         Index("ix_order_guest_email", "email", "id", postgresql_where=text("customer_id IS NULL")),
     )
@@ -71,13 +72,18 @@ class Order(Base):
     fulfillment_status: Mapped[FulfillmentStatus] = mapped_column(Text, server_default="none")
     work_status: Mapped[WorkStatus] = mapped_column(Text, server_default="none")
     region_id: Mapped[UUID] = mapped_column(ForeignKey("region.id"))
+    channel_id: Mapped[UUID] = mapped_column(ForeignKey("channel.id"))
     currency: Mapped[str]
     tax_inclusive: Mapped[bool]
     customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"))
     email: Mapped[str]
     shipping_address: Mapped[dict[str, Any]]
     billing_address: Mapped[dict[str, Any]]
+    delivery: Mapped[dict[str, Any] | None]
+    """`{"code", "name", "days_min", "days_max", "taxes"}` of how it is sent; null: it is not, or nothing was chosen."""
     subtotal: Mapped[Minor]
+    shipping_net: Mapped[Minor] = mapped_column(server_default=text("0"))
+    shipping_tax: Mapped[Minor] = mapped_column(server_default=text("0"))
     tax: Mapped[Minor]
     total: Mapped[Minor]
     taxes: Mapped[list[dict[str, Any]]]
@@ -97,6 +103,7 @@ class OrderLine(Base):
         UniqueConstraint("order_id", "position"),
         CheckConstraint("quantity BETWEEN 1 AND 1000000", name="quantity"),
         CheckConstraint("cancelled >= 0 AND shipped >= 0 AND cancelled + shipped <= quantity", name="fulfilment"),
+        CheckConstraint("delivered BETWEEN 0 AND shipped", name="delivered"),
         CheckConstraint("net + tax = gross", name="gross"),
     )
 
@@ -112,6 +119,7 @@ class OrderLine(Base):
     quantity: Mapped[int]
     cancelled: Mapped[int] = mapped_column(server_default=text("0"))
     shipped: Mapped[int] = mapped_column(server_default=text("0"))
+    delivered: Mapped[int] = mapped_column(server_default=text("0"))
     unit_price: Mapped[Minor]
     net: Mapped[Minor]
     tax: Mapped[Minor]

@@ -89,6 +89,7 @@ class ApiKey(Base):
     __table_args__ = (
         one_of("kind", ApiKeyKind),
         CheckConstraint("kind = 'secret' OR scopes = '{}'", name="scopes"),
+        CheckConstraint("(kind = 'publishable') = (channel_ids <> '{}')", name="channel_ids"),
         UniqueConstraint("rotated_from"),
     )
 
@@ -100,6 +101,10 @@ class ApiKey(Base):
     """Its last four characters, for people."""
     scopes: Mapped[list[str]] = mapped_column(server_default=text("'{}'::text[]"))
     """Permissions (`resource:action`) of a secret key."""
+    channel_ids: Mapped[list[UUID]] = mapped_column(server_default=text("'{}'::uuid[]"))
+    """Sales channels of a publishable key. An array, as no table of pairs could hold that there is at least one;
+    channels are archived and never deleted.
+    """
     created_by: Mapped[UUID | None] = mapped_column(ForeignKey("staff.id", ondelete="SET NULL"))
     rotated_from: Mapped[UUID | None] = mapped_column(ForeignKey("api_key.id", ondelete="SET NULL"))
     """The key that this one replaces; each is replaced by one at most."""

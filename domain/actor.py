@@ -25,6 +25,8 @@ class Actor:
     """The secret key of a program, which may then do what its scopes say."""
     request_id: str = ""
     """For the audit log."""
+    factor_demanded: bool = False
+    """Staff without a second factor have no permissions, whatever their roles say."""
 
     @property
     def customer_id(self) -> UUID | None:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, bindparam, func, insert, or_, select, update
+from sqlalchemy import Uuid, and_, bindparam, func, insert, or_, select, text, update
 
 from db import ApiKey
 from db.connection import Read, Tx, new_id
@@ -20,6 +20,7 @@ from db.session import ApiKeyKind
 from db.workflow import ActorKind
 from domain import audit
 from domain.actor import EVERYTHING, Actor
+from domain.channel import Bound, check_open
 from domain.permission import as_of_now, check_held, check_known
 from domain.refusal import Gathering, NotFound, ValidationFailed
 from domain.secret import hash_of
@@ -32,6 +33,7 @@ PREFIXES: Final = {
 LONGEST_OVERLAP: Final = 168
 """Hours."""
 LONGEST_NAME: Final = 100
+MOST_CHANNELS: Final = 100
 NOTED_EVERY: Final = timedelta(minutes=1)
 """When a key was last used is known to the minute, so that its use does not cost a write each time."""
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -50,6 +52,8 @@ class Key:
     expires_at: datetime | None
     to_be_noted: bool
     """That it is used was not written down within the last minute."""
+    bound: Bound | None = None
+    """The sales channels of a publishable key; null: of another kind."""
 
     def actor(self, request_id: str = "") -> Actor:
         """A secret key acts for the merchant, so on the side of staff, but is none of them: it has no id of theirs."""
@@ -68,6 +72,7 @@ class CreateApiKey:
     name: str
     scopes: tuple[str, ...] = ()
     expires_at: datetime | None = None
+    channels: tuple[UUID, ...] = ()
 
     def __post_init__(self) -> None:
         gathering = Gathering()
@@ -80,6 +85,11 @@ class CreateApiKey:
             if EVERYTHING in self.scopes:
                 raise ValidationFailed("A key names what it may do: not also what later versions will have.")
             check_known(self.scopes)
+        with gathering.at("channel_ids"):
+            if (self.kind == ApiKeyKind.PUBLISHABLE) != bool(self.channels):
+                raise ValidationFailed("A publishable key names at least one sales channel, other keys name none.")
+            if len(self.channels) > MOST_CHANNELS:
+                raise ValidationFailed(f"A key has at most {MOST_CHANNELS} sales channels.")
         gathering.raise_if_any()
 
 
@@ -114,16 +124,18 @@ async def find(read: Read, key: str) -> Key | None:
     """The key, if it is one of ours and good now. Malformed ones cost no statement."""
     if kind_of(key) is None:
         return None
-    row = next(iter(await read.records(_FIND, hash=hash_of(key))), None)
+    row = next(iter(await read.records(_FIND, hash=hash_of(key), key_id=None)), None)
     if row is None:
         return None
-    return Key(row.id, ApiKeyKind(row.kind), frozenset(row.scopes), row.expires_at, row.to_be_noted)
+    kind = ApiKeyKind(row.kind)
+    bound = Bound(frozenset(row.open_channels), row.default_channel) if kind == ApiKeyKind.PUBLISHABLE else None
+    return Key(row.id, kind, frozenset(row.scopes), row.expires_at, row.to_be_noted, bound)
 
 
 async def scopes(read: Read, key_id: UUID) -> frozenset[str] | None:
-    """What a secret key may do now; null if it is not good any more."""
-    found = await read.first(_SCOPES, key_id=key_id)
-    return None if found is None else frozenset(found[0])
+    """What a secret key may do now, at most what its maker may; null if it is not good any more."""
+    found = await read.records(_FIND, hash=None, key_id=key_id)
+    return frozenset(found[0].scopes) if found else None
 
 
 async def note_use(tx: Tx, key_id: UUID) -> None:
@@ -133,6 +145,7 @@ async def note_use(tx: Tx, key_id: UUID) -> None:
 
 async def create(tx: Tx, command: CreateApiKey, actor: Actor) -> Made:
     check_held(await as_of_now(tx, actor), command.scopes, "scopes")
+    await check_open(tx, list(command.channels), "channel_ids")
     made = await _insert(tx, command, actor)
     if made.row.past:
         raise ValidationFailed("This is over already.", path=("expires_at",))
@@ -151,7 +164,7 @@ async def rotate(tx: Tx, command: RotateApiKey, actor: Actor) -> Made:
     if not old.good or await tx.scalar(_SUCCESSOR, key_id=old.id):
         raise ValidationFailed("Only a key that is good and was not rotated yet can be.", path=("id",))
     check_held(await as_of_now(tx, actor), old.scopes, "id")
-    again = CreateApiKey(ApiKeyKind(old.kind), old.name, tuple(old.scopes), old.next_expires_at)
+    again = CreateApiKey(ApiKeyKind(old.kind), old.name, tuple(old.scopes), old.next_expires_at, tuple(old.channel_ids))
     made = await _insert(tx, again, actor, rotated_from=old.id)
     overlap = timedelta(hours=command.overlap_hours)
     ends = await tx.one_scalar(_END_AFTER, key_id=old.id, overlap=overlap)
@@ -161,15 +174,16 @@ async def rotate(tx: Tx, command: RotateApiKey, actor: Actor) -> Made:
 
 
 async def revoke(tx: Tx, key_id: UUID, actor: Actor) -> ApiKey:
-    """It is good no more, at once. Doing it again changes nothing."""
+    """It is good no more, at once. Doing it again changes nothing. Nobody revokes a key that may do more than they."""
+    found = next(iter(await tx.records(_LOCKED, key_id=key_id)), None)
+    if found is None:
+        raise NotFound(path=("id",))
+    check_held(await as_of_now(tx, actor), found.scopes, "id")
     revoked = await tx.first(_REVOKE, key_id=key_id)
     if revoked is not None:
         difference = audit.changed({}, {"revoked_at": revoked.revoked_at})
         await audit.record(tx, actor, "apiKeyRevoke", f"api_key:{key_id}", difference)
         return revoked
-    found = await tx.first(select(ApiKey).where(ApiKey.id == key_id))
-    if found is None:
-        raise NotFound(path=("id",))
     return found
 
 
@@ -180,11 +194,14 @@ async def _insert(tx: Tx, command: CreateApiKey, actor: Actor, rotated_from: UUI
         "name": command.name.strip(),
         "hint": key[-4:],
         "scopes": sorted(set(command.scopes)),
+        "channel_ids": list(dict.fromkeys(command.channels)),
         "expires_at": command.expires_at,
         "rotated_from": rotated_from,
     }
-    (row,) = await tx.records(_CREATE, id=new_id(), hash=hash_of(key), created_by=actor.id, **columns)
-    await audit.record(tx, actor, "apiKeyCreate", f"api_key:{row.id}", audit.changed({}, columns))
+    made_by = {"created_by": actor.id, "by_key": actor.api_key_id}
+    (row,) = await tx.records(_CREATE, id=new_id(), hash=hash_of(key), **made_by, **columns)
+    told = audit.changed({}, {**columns, "channel_ids": [str(key) for key in command.channels] or None})
+    await audit.record(tx, actor, "apiKeyCreate", f"api_key:{row.id}", told)
     return Made(row, key)
 
 
@@ -208,13 +225,39 @@ def _base62(number: int, digits: int) -> str:
 _NOW: Final = func.clock_timestamp()
 _GOOD: Final = and_(ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > _NOW))
 _UNNOTED: Final = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < _NOW - NOTED_EVERY)
-_FIND: Final = select(*ApiKey.__table__.c, _UNNOTED.label("to_be_noted")).where(ApiKey.hash == bindparam("hash"), _GOOD)
-_SCOPES: Final = select(ApiKey.scopes).where(ApiKey.id == bindparam("key_id"), _GOOD)
+# A key that carries rights is good as long as its maker works here, and may at most what they may now. Others carry
+# none: a shop does not stand still because somebody left. A key that nobody of staff made has no such bound.
+_FIND: Final = text(
+    """
+    SELECT k.id, k.kind, k.expires_at,
+        coalesce(k.last_used_at < clock_timestamp() - CAST(:noted_every AS interval), true) AS to_be_noted,
+        CASE WHEN k.created_by IS NULL THEN k.scopes ELSE ARRAY(
+            SELECT scope FROM unnest(k.scopes) AS scope WHERE EXISTS (
+                SELECT FROM staff_role AS has JOIN role ON role.id = has.role_id
+                WHERE has.staff_id = k.created_by AND role.permissions && ARRAY[scope, '*']
+            )
+        ) END AS scopes,
+        ARRAY(SELECT id FROM channel WHERE id = ANY(k.channel_ids) AND archived_at IS NULL) AS open_channels,
+        (SELECT id FROM channel WHERE id = ANY(k.channel_ids) AND is_default) AS default_channel
+    FROM api_key AS k
+    WHERE k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > clock_timestamp())
+      AND (k.kind <> 'secret' OR k.created_by IS NULL
+           OR EXISTS (SELECT FROM staff WHERE staff.id = k.created_by AND staff.active))
+      AND (k.hash = :hash OR k.id = CAST(:key_id AS uuid))
+    """
+).bindparams(noted_every=NOTED_EVERY)
+"""By the hash of the secret or by the id; the other one is null."""
 _NOTE_USE: Final = update(ApiKey).where(ApiKey.id == bindparam("key_id"), _UNNOTED).values(last_used_at=_NOW)
-_CREATED: Final = ("id", "kind", "name", "hash", "hint", "scopes", "expires_at", "rotated_from", "created_by")
+_BY: Final = ApiKey.__table__.alias("by")
+_CREATED: Final = (
+    "id", "kind", "name", "hash", "hint", "scopes", "channel_ids", "expires_at", "rotated_from"
+)  # fmt: skip
+_MAKER_OF_KEY: Final = select(_BY.c.created_by).where(_BY.c.id == bindparam("by_key", type_=Uuid)).scalar_subquery()
+"""A key that makes another makes it for its own maker."""
 _CREATE: Final = (
     insert(ApiKey)
     .values({name: bindparam(name) for name in _CREATED})
+    .values(created_by=func.coalesce(bindparam("created_by", type_=Uuid), _MAKER_OF_KEY))
     .returning(ApiKey, (ApiKey.expires_at <= _NOW).label("past"))
 )
 _LOCKED: Final = (

@@ -3,7 +3,7 @@
 It is written in the transaction of the write, so neither is there without the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -15,16 +15,20 @@ from domain.actor import Actor
 
 async def record(tx: Tx, actor: Actor, action: str, subject: str, difference: Mapping[str, Any]) -> None:
     """`subject` is `kind:<uuid>`; `difference` is by field `[before, after]` (`changed`), never with a secret."""
-    entry = {
+    await record_all(tx, actor, action, [(subject, difference)])
+
+
+async def record_all(tx: Tx, actor: Actor, action: str, made: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+    """The same of a write that was made to many things at once, by one statement: subjects with differences."""
+    by = {
         "actor_kind": actor.kind,
         "staff_id": actor.id if actor.kind == ActorKind.STAFF else None,
         "api_key_id": actor.api_key_id,
         "action": action,
-        "subject": subject,
-        "difference": dict(difference),
         "request_id": actor.request_id,
     }
-    await tx.insert(AuditEntry, [entry])
+    entries = [{**by, "subject": subject, "difference": dict(difference)} for subject, difference in made]
+    await tx.insert(AuditEntry, entries)
 
 
 def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:

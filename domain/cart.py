@@ -3,19 +3,20 @@
 import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select, text, update
 
-from db import Cart, Region, RegionCountry
-from db.cart import CartStatus
+from db import Cart, Order, PaymentAttempt, Region, RegionCountry
+from db.cart import MOST_METADATA, CartStatus
 from db.connection import Read, Tx, new_id
 from domain.actor import Actor
 from domain.address import Address
-from domain.refusal import ErrorCode, NotFound, Refusal
+from domain.channel import CHOSEN
+from domain.refusal import ErrorCode, NotFound, Refusal, ValidationFailed, VersionConflict
 from domain.secret import hash_of
 
 NO_TOKEN: Final = ""
@@ -45,15 +46,18 @@ class CartKey:
     cart_id: UUID
     token: str | None
     actor: Actor
+    if_version: int | None = None
+    """The version that a write was made for; null: any."""
 
     @property
     def token_hash(self) -> str:
         return hash_of(self.token or "")
 
 
-def _is_theirs(cart: Cart, key: CartKey) -> bool:
-    if key.token is not None:
-        return hmac.compare_digest(cart.token_hash, key.token_hash)
+def is_theirs(cart: Cart, key: CartKey) -> bool:
+    """A token that died takes nothing from the customer whose cart it is."""
+    if key.token is not None and hmac.compare_digest(cart.token_hash, key.token_hash):
+        return True
     return cart.customer_id is not None and cart.customer_id == key.actor.customer_id
 
 
@@ -64,13 +68,13 @@ _LOCKED_CART: Final = _CART.with_for_update()
 async def find(read: Read, key: CartKey) -> Cart | None:
     """The cart, if it is the caller's."""
     cart = await read.first(_CART, cart_id=key.cart_id)
-    return cart if cart is not None and _is_theirs(cart, key) else None
+    return cart if cart is not None and is_theirs(cart, key) else None
 
 
 async def lock(tx: Tx, key: CartKey) -> Cart:
     """The caller's cart, locked until the transaction ends, in whatever status it is."""
     cart = await tx.first(_LOCKED_CART, cart_id=key.cart_id)
-    if cart is None or not _is_theirs(cart, key):
+    if cart is None or not is_theirs(cart, key):
         raise NotFound("There is no such cart, or it is not yours.", path=("cart_id",))
     return cart
 
@@ -78,25 +82,56 @@ async def lock(tx: Tx, key: CartKey) -> Cart:
 async def lock_open(tx: Tx, key: CartKey) -> Cart:
     """The caller's cart, locked and free to be changed."""
     cart = await lock(tx, key)
-    if cart.status == CartStatus.COMPLETED:
-        raise AlreadyCompleted("This cart was completed; begin a new one.", path=("cart_id",))
-    if cart.status == CartStatus.PAYING:
-        raise CartPaying("A payment for this cart is under way.", path=("cart_id",), since=cart.updated_at)
+    await check_open(tx, cart)
+    check_version(cart, key)
     return cart
 
 
+def check_version(cart: Cart, key: CartKey) -> None:
+    """Refuses a write that was made for another version of the cart, if it says for which."""
+    if key.if_version is not None and key.if_version != cart.version:
+        raise VersionConflict(
+            "The cart has changed since it was read.", path=("if_version",), current_version=cart.version
+        )
+
+
+_ATTEMPT: Final = (
+    select(PaymentAttempt.id, PaymentAttempt.created_at)
+    .join(Order, Order.id == PaymentAttempt.order_id)
+    .where(Order.cart_id == bindparam("cart_id"))
+    .order_by(PaymentAttempt.n.desc())
+    .limit(1)
+)
+
+
+async def check_open(read: Read, cart: Cart, *path: str) -> None:
+    """Refuses a cart that cannot be changed, and says why. Before a change, the cart is locked."""
+    at = path or ("cart_id",)
+    if cart.status == CartStatus.COMPLETED:
+        raise AlreadyCompleted("This cart was completed; begin a new one.", path=at)
+    if cart.status == CartStatus.PAYING:
+        attempts = await read.records(_ATTEMPT, cart_id=cart.id)
+        attempt_id, since = (attempts[0].id, attempts[0].created_at) if attempts else (None, cart.updated_at)
+        raise CartPaying("A payment for this cart is under way.", path=at, attempt_id=attempt_id, since=since)
+
+
 _CREATED: Final = ("id", "token_hash", "region_id", "currency", "customer_id", "email")
-_CREATE: Final = insert(Cart).values({name: bindparam(name) for name in _CREATED}).returning(Cart)
+_CREATE: Final = (
+    insert(Cart).values({**{name: bindparam(name) for name in _CREATED}, "channel_id": CHOSEN}).returning(Cart)
+)
 
 
-async def create(tx: Tx, region: Region, actor: Actor, email: str | None) -> tuple[Cart, str]:
-    """A new, empty cart, and the token that only the caller will ever see."""
+async def create(
+    tx: Tx, region: Region, actor: Actor, email: str | None, channel: UUID | None = None
+) -> tuple[Cart, str]:
+    """A new, empty cart, and the token that only the caller will ever see. Channel null: the default one."""
     token = secrets.token_urlsafe(24)
     cart = await tx.one(
         _CREATE,
         id=new_id(),
         token_hash=hash_of(token),
         region_id=region.id,
+        channel=channel,
         currency=region.currency,
         customer_id=actor.customer_id,
         email=email,
@@ -125,17 +160,83 @@ def touching(*columns: str) -> Any:
     )
 
 
-_INSIDE: Final = (
-    select(RegionCountry.country)
-    .where(RegionCountry.region_id == Cart.region_id)
-    .where(RegionCountry.country == Cart.shipping_address["country"].astext)
-    .correlate(Cart)
+async def set_addresses(tx: Tx, cart: Cart, shipping: Address, billing: Address | None = None) -> Cart:
+    """Billing follows shipping where none is given."""
+    return await touch(tx, cart, shipping_address=shipping.data, billing_address=(billing or shipping).data)
+
+
+async def set_region(tx: Tx, cart: Cart, region: Region) -> Cart:
+    """Everything is priced anew there. Ways of delivery belong to regions, so it has to be chosen anew."""
+    chosen = cart.delivery_option_id if region.id == cart.region_id else None
+    return await touch(tx, cart, region_id=region.id, currency=region.currency, delivery_option_id=chosen)
+
+
+_REGIONS: Final = {
+    "region": select(Region).where(Region.id == bindparam("region")),
+    "country": select(Region)
+    .join(RegionCountry, RegionCountry.region_id == Region.id)
+    .where(RegionCountry.country == bindparam("country")),
+    "currency": select(Region).where(Region.currency == bindparam("currency")),
+}
+
+
+async def find_region(read: Read, by: str, value: object) -> Region:
+    """By its id (`region`), by a `country`, or by a `currency` that only one region has."""
+    found = await read.all(_REGIONS[by], **{by: value})
+    if not found:
+        raise NotFound("There is no such region in this shop.", path=(by,))
+    if len(found) > 1:
+        raise ValidationFailed("Several regions have this currency; name one of them.", path=(by,))
+    return found[0]
+
+
+_SET_METADATA: Final = text(
+    """
+    UPDATE cart SET metadata = :metadata, version = version + 1, updated_at = clock_timestamp()
+    WHERE id = :cart_id AND octet_length(CAST(:metadata AS jsonb)::text) <= :most RETURNING *
+    """
 )
-_SET_ADDRESSES: Final = touching("shipping_address", "billing_address").returning(_INSIDE.exists().label("inside"))
 
 
-async def set_addresses(tx: Tx, cart: Cart, shipping: Address, billing: Address | None = None) -> tuple[Cart, bool]:
-    """The cart, and whether shipping lies in its region. Billing follows shipping where none is given."""
-    addresses = {"shipping_address": shipping.data, "billing_address": (billing or shipping).data}
-    touched = await tx.one(_SET_ADDRESSES, cart_id=cart.id, **addresses)
-    return touched, touched.inside
+async def set_metadata(tx: Tx, cart: Cart, metadata: dict[str, Any]) -> Cart:
+    """Replaces all of it."""
+    written = await tx.records(_SET_METADATA, cart_id=cart.id, metadata=metadata, most=MOST_METADATA)
+    if not written:
+        raise too_much_metadata()
+    return written[0]
+
+
+def too_much_metadata() -> Refusal:
+    return ValidationFailed(f"Metadata has at most {MOST_METADATA:,} bytes.", path=("metadata",))
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """For how long a cart is kept that nobody touches; a customer's longer than a guest's."""
+
+    guests: timedelta = timedelta(days=30)
+    customers: timedelta = timedelta(days=90)
+
+
+# PREPARE locks the cart before it writes an order of it, so what is skipped or found here has none to come.
+_ABANDONED: Final = text(
+    """
+    WITH abandoned AS MATERIALIZED (
+        SELECT id FROM cart
+        WHERE status = 'open'
+          AND updated_at < statement_timestamp() - least(CAST(:guests AS interval), CAST(:customers AS interval))
+          AND updated_at < statement_timestamp()
+              - CASE WHEN customer_id IS NULL THEN CAST(:guests AS interval) ELSE CAST(:customers AS interval) END
+          AND NOT EXISTS (SELECT FROM "order" WHERE "order".cart_id = cart.id)
+        LIMIT 100 FOR UPDATE SKIP LOCKED
+    )
+    DELETE FROM cart USING abandoned WHERE cart.id = abandoned.id
+    """
+)
+
+
+async def prune(tx: Tx, keeping: Keeping) -> int:
+    """Takes away some carts that nobody has touched for long; how many. Never one that has an order, so never one
+    for which any payment was ever begun.
+    """
+    return await tx.run(_ABANDONED, guests=keeping.guests, customers=keeping.customers)

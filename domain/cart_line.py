@@ -7,17 +7,20 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Numeric, Uuid, any_, bindparam, delete, func, select, text
+from sqlalchemy import Numeric, Uuid, any_, bindparam, delete, func, select, text, update
 from sqlalchemy import cast as cast_
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import Cart, CartLine, Price, Product, Variant
-from db.catalog import ProductStatus
+from db.cart import MOST_METADATA
 from db.connection import Tx, new_id
 from domain.brief import check_brief
-from domain.cart import touch, touching
+from domain.cart import too_much_metadata, touch, touching
 from domain.money import LARGEST
+from domain.publication import for_sale_in_cart
+from domain.quantity_rule import QuantityRule
 from domain.refusal import ErrorCode, Gathering, NotFound, Refusal, ValidationFailed, under
+from domain.warning import MergedLine, Notice
 
 MOST_LINES = 500
 MOST_UNITS = 1_000_000
@@ -44,10 +47,14 @@ class AddLine:
 
     @property
     def brief_hash(self) -> str:
-        """Empty without a brief; equal briefs are equal whatever the order of their fields."""
-        if self.brief is None:
-            return ""
-        return hashlib.sha256(orjson.dumps(self.brief, option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return hash_of_brief(self.brief)
+
+
+def hash_of_brief(brief: dict[str, Any] | None) -> str:
+    """Empty without a brief; equal briefs are equal whatever the order of their fields."""
+    if brief is None:
+        return ""
+    return hashlib.sha256(orjson.dumps(brief, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ _ADD_LINES: Final = text(
         AS added (id uuid, variant_id uuid, quantity int, brief jsonb, brief_hash text)
     ON CONFLICT (cart_id, variant_id, brief_hash) DO UPDATE SET quantity = line.quantity + excluded.quantity
     WHERE line.quantity + excluded.quantity <= :most
+    RETURNING variant_id, brief_hash, quantity
     """
 )
 
@@ -83,26 +91,40 @@ async def add_lines(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> Cart:
     """Adds units; the same variant with the same brief accumulates on its line. Nothing to add changes nothing."""
     if not commands:
         return cart
-    await _check_for_sale(tx, cart, commands)
+    rules = await _check_for_sale(tx, cart, commands)
     summed: dict[tuple[UUID, str], AddLine] = {}
+    last: dict[tuple[UUID, str], int] = {}
     for index, command in enumerate(commands):
         key = (command.variant_id, command.brief_hash)
         before = summed[key].quantity if key in summed else 0
         with under("lines", str(index)):
             summed[key] = AddLine(command.variant_id, before + command.quantity, command.brief)
+        last[key] = index
+    written = await write_lines(tx, cart, list(summed.values()))
+    gathering = Gathering()
+    for (variant_id, brief_hash), quantity in written.items():
+        with gathering.at("lines", str(last[variant_id, brief_hash])):
+            rules[variant_id].check(quantity, "quantity")
+    gathering.raise_if_any()
+    return await touch_resized(tx, cart)
+
+
+async def write_lines(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> dict[tuple[UUID, str], int]:
+    """The new quantities, by variant and hash of the brief; each of `commands` is another line."""
     rows = [
         {
             "id": new_id(),
             "variant_id": command.variant_id,
             "quantity": command.quantity,
             "brief": command.brief,
-            "brief_hash": brief_hash,
+            "brief_hash": command.brief_hash,
         }
-        for (_, brief_hash), command in summed.items()
+        for command in commands
     ]
-    if await tx.run(_ADD_LINES, cart_id=cart.id, rows=rows, most=MOST_UNITS) < len(rows):
+    written = await tx.records(_ADD_LINES, cart_id=cart.id, rows=rows, most=MOST_UNITS)
+    if len(written) < len(rows):
         raise ValidationFailed(f"A line has at most {MOST_UNITS:,} units.", path=("lines",))
-    return await _touch_resized(tx, cart)
+    return {(row["variant_id"], row["brief_hash"]): row["quantity"] for row in written}
 
 
 _PRICED: Final = (
@@ -110,27 +132,33 @@ _PRICED: Final = (
     .where(Price.variant_id == Variant.id, Price.currency == bindparam("currency"))
     .where((Price.region_id == bindparam("region")) | Price.region_id.is_(None))
 )
+_RULE: Final = (Variant.quantity_min, Variant.quantity_max, Variant.quantity_step)
 _FOR_SALE: Final = (
-    select(Variant.id, Product.brief_schema)
+    select(Variant.id, Product.brief_schema, *_RULE)
     .join(Product, Product.id == Variant.product_id)
     .where(Variant.id == any_(bindparam("variants", type_=ARRAY(Uuid))))
-    .where(Variant.archived_at.is_(None), Product.status == ProductStatus.PUBLISHED, _PRICED.exists())
+    .where(Variant.archived_at.is_(None), for_sale_in_cart(bindparam("channel", type_=Uuid)), _PRICED.exists())
 )
 
 
-async def _check_for_sale(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> None:
-    variants = [command.variant_id for command in commands]
-    found = await tx.records(_FOR_SALE, variants=variants, currency=cart.currency, region=cart.region_id)
-    schemas = {row.id: row.brief_schema for row in found}
+async def for_sale(tx: Tx, cart: Cart, variants: Sequence[UUID]) -> dict[UUID, Any]:
+    """Of these variants those that are sold where the cart is, each with its rule and its product's brief schema."""
+    place = {"currency": cart.currency, "region": cart.region_id, "channel": cart.channel_id}
+    return {row.id: row for row in await tx.records(_FOR_SALE, variants=list(variants), **place)}
+
+
+async def _check_for_sale(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> dict[UUID, QuantityRule]:
+    found = await for_sale(tx, cart, [command.variant_id for command in commands])
     gathering = Gathering()
     for index, command in enumerate(commands):
         with gathering.at("lines", str(index)):
-            if command.variant_id not in schemas:
+            if command.variant_id not in found:
                 raise NotForSale(
                     "This variant is not for sale here.", path=("variant_id",), variant_id=command.variant_id
                 )
-            check_brief(command.brief, schemas[command.variant_id])
+            check_brief(command.brief, found[command.variant_id].brief_schema)
     gathering.raise_if_any()
+    return {variant_id: QuantityRule.of(row) for variant_id, row in found.items()}
 
 
 _REMOVE_LINES: Final = delete(CartLine).where(CartLine.id == any_(bindparam("lines", type_=ARRAY(Uuid))))
@@ -138,12 +166,18 @@ _REMOVE_LINES: Final = delete(CartLine).where(CartLine.id == any_(bindparam("lin
 
 async def change_lines(tx: Tx, cart: Cart, commands: Sequence[ChangeLine]) -> Cart:
     """Sets quantities; of two changes of one line the later counts."""
-    await _check_lines(tx, cart, {("lines", str(i), "line_id"): c.line_id for i, c in enumerate(commands)})
+    rules = await _check_lines(tx, cart, {("lines", str(i), "line_id"): c.line_id for i, c in enumerate(commands)})
+    gathering = Gathering()
+    for index, command in enumerate(commands):
+        with gathering.at("lines", str(index)):
+            if command.quantity:
+                rules[command.line_id].check(command.quantity, "quantity")
+    gathering.raise_if_any()
     quantities = {command.line_id: command.quantity for command in commands}
     if removed := [line_id for line_id, quantity in quantities.items() if quantity == 0]:
         await tx.run(_REMOVE_LINES, lines=removed)
     await tx.update(CartLine, ({"id": line_id, "quantity": q} for line_id, q in quantities.items() if q > 0))
-    return await _touch_resized(tx, cart)
+    return await touch_resized(tx, cart)
 
 
 async def remove_lines(tx: Tx, cart: Cart, line_ids: Sequence[UUID]) -> Cart:
@@ -152,18 +186,82 @@ async def remove_lines(tx: Tx, cart: Cart, line_ids: Sequence[UUID]) -> Cart:
     return await touch(tx, cart)
 
 
-_LINES: Final = select(CartLine.id).where(CartLine.cart_id == bindparam("cart_id"))
+_LINES: Final = (
+    select(CartLine.id, *_RULE)
+    .join(Variant, Variant.id == CartLine.variant_id)
+    .where(CartLine.cart_id == bindparam("cart_id"))
+)
 
 
-async def _check_lines(tx: Tx, cart: Cart, named: Mapping[tuple[str, ...], UUID]) -> None:
+async def _check_lines(tx: Tx, cart: Cart, named: Mapping[tuple[str, ...], UUID]) -> dict[UUID, QuantityRule]:
     """Refuses, by their paths, lines that are not of this cart."""
-    lines = {row["id"] for row in await tx.records(_LINES, cart_id=cart.id)}
+    lines = {row["id"]: QuantityRule.of(row) for row in await tx.records(_LINES, cart_id=cart.id)}
     gathering = Gathering()
     for path, line_id in named.items():
         with gathering.at(*path):
             if line_id not in lines:
-                raise NotFound("There is no such line in this cart.")
+                raise _no_line()
     gathering.raise_if_any()
+    return lines
+
+
+def _no_line(*path: str) -> NotFound:
+    return NotFound("There is no such line in this cart.", path=path)
+
+
+_BRIEFED: Final = (
+    select(CartLine.variant_id, CartLine.quantity, Product.brief_schema)
+    .join(Variant, Variant.id == CartLine.variant_id)
+    .join(Product, Product.id == Variant.product_id)
+    .where(CartLine.id == bindparam("line_id"), CartLine.cart_id == bindparam("cart_id"))
+)
+_EQUAL: Final = (
+    delete(CartLine)
+    .where(CartLine.cart_id == bindparam("cart_id"), CartLine.variant_id == bindparam("variant_id"))
+    .where(CartLine.brief_hash == bindparam("brief_hash"), CartLine.id != bindparam("line_id"))
+    .returning(CartLine.quantity)
+)
+_SET_BRIEF: Final = (
+    update(CartLine)
+    .where(CartLine.id == bindparam("line_id"))
+    .values({name: bindparam(name) for name in ("brief", "brief_hash", "quantity")})
+)
+
+
+async def set_brief(tx: Tx, cart: Cart, line_id: UUID, brief: dict[str, Any] | None) -> tuple[Cart, list[Notice]]:
+    """Another line of the variant that has this brief already becomes part of this one. Null: none any more."""
+    line = next(iter(await tx.records(_BRIEFED, line_id=line_id, cart_id=cart.id)), None)
+    if line is None:
+        raise _no_line("line_id")
+    check_brief(brief, line.brief_schema)
+    same = {"cart_id": cart.id, "variant_id": line.variant_id, "brief_hash": hash_of_brief(brief)}
+    added = sum(row.quantity for row in await tx.records(_EQUAL, **same, line_id=line_id))
+    quantity = line.quantity + added
+    if quantity > MOST_UNITS:
+        raise ValidationFailed(f"With the line that has this brief it would be over {MOST_UNITS:,}.", path=("brief",))
+    await tx.run(_SET_BRIEF, line_id=line_id, brief=brief, brief_hash=same["brief_hash"], quantity=quantity)
+    message = "Another line had the same brief; the two are one now."
+    merged = [MergedLine(message=message, path=("brief",), line_id=line_id, quantity=quantity, added=added)]
+    return await touch(tx, cart), [*merged] if added else []
+
+
+_LINE: Final = select(CartLine.id).where(CartLine.id == bindparam("line_id"), CartLine.cart_id == bindparam("cart_id"))
+_SET_METADATA: Final = text(
+    """
+    UPDATE cart_line SET metadata = :metadata
+    WHERE id = :line_id AND octet_length(CAST(:metadata AS jsonb)::text) <= :most
+    """
+)
+
+
+async def set_metadata(tx: Tx, cart: Cart, line_id: UUID, metadata: dict[str, Any]) -> Cart:
+    """Replaces all metadata of a line."""
+    line = await tx.scalar(_LINE, line_id=line_id, cart_id=cart.id)
+    if line is None:
+        raise _no_line("line_id")
+    if not await tx.run(_SET_METADATA, line_id=line_id, metadata=metadata, most=MOST_METADATA):
+        raise too_much_metadata()
+    return await touch(tx, cart)
 
 
 _DEAREST: Final = (
@@ -180,7 +278,7 @@ _TOUCH_RESIZED: Final = touching().returning(
 )
 
 
-async def _touch_resized(tx: Tx, cart: Cart) -> Cart:
+async def touch_resized(tx: Tx, cart: Cart) -> Cart:
     """Refuses more lines than a cart may have, and more money than could be counted with every tax on it."""
     touched = await tx.one(_TOUCH_RESIZED, cart_id=cart.id)
     if touched.lines > MOST_LINES:

@@ -14,6 +14,7 @@ from db import Media, OptionValue, Product, ProductOption, Variant, VariantOptio
 from db.base import Base
 from db.connection import Tx, new_id
 from domain.product import Outcome, ProductDraft, Upserted
+from domain.publication import publish_new
 from domain.refusal import Gathering, ValidationFailed, gathered
 
 
@@ -112,10 +113,11 @@ class Plan:
         return row_id
 
     async def write(self, tx: Tx) -> None:
-        """Sixteen statements at most; the order is what foreign keys and unique indexes ask for."""
+        """Seventeen statements at most; the order is what foreign keys and unique indexes ask for."""
         for model in (Product, Media, ProductOption, OptionValue):
             await tx.insert(model, self.inserts[model])
             await tx.update(model, self.updates[model])
+        await publish_new(tx, (row["id"] for row in self.inserts[Product]))
         # Unique indexes do not wait for the end of a statement, so a variant steps out of them before it moves.
         await _run(tx, update(Variant).values(archived_at=func.now()), Variant.id, self.archived)
         await _run(tx, delete(VariantOptionValue), VariantOptionValue.variant_id, self.relinked)

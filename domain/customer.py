@@ -94,7 +94,8 @@ async def register(tx: Tx, email: str, password_hash: str, profile: Profile) -> 
     new = new_id()
     names = {"first_name": "", "last_name": "", **profile.given}
     given = {"id": new, "email": email, "password_hash": password_hash, **names}
-    found = await tx.records(_REGISTER, **given) or await tx.records(_KNOWN, email=email)
+    while not (found := await tx.records(_REGISTER, **given) or await tx.records(_KNOWN, email=email)):
+        pass  # whoever had the address a moment ago has just given it up
     if found[0].id == new:
         await single_use.issue(tx, Purpose.CONFIRM_EMAIL, new)
     else:

@@ -6,6 +6,7 @@ Whether the new address has an account already is told to nobody but its owner, 
 from typing import Any, Final
 from uuid import UUID
 
+from asyncpg import UniqueViolationError
 from sqlalchemy import select, text
 
 from db import Customer
@@ -47,7 +48,10 @@ async def _complete(tx: Tx, change: Any) -> Customer:
     """What was mailed to the old address opens nothing any more."""
     for purpose in (Purpose.CONFIRM_EMAIL, Purpose.RESET_PASSWORD):
         await single_use.withdraw(tx, purpose, change.customer_id)
-    changed = await tx.records(_CHANGE, customer_id=change.customer_id)
+    try:
+        changed = await tx.records(_CHANGE, customer_id=change.customer_id)
+    except UniqueViolationError:  # somebody registered the address at this moment
+        changed = []
     if not changed:
         raise TokenInvalid(path=("token",))
     return changed[0]

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self, cast
+from uuid import UUID
 
 import orjson
 from asyncpg import LockNotAvailableError
@@ -44,7 +45,7 @@ class IdempotencyKey:
     input_hash: str
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.key) <= 200 or not self.key.isprintable():
+        if not self.key.strip() or len(self.key) > 200 or not self.key.isprintable():
             raise ValidationFailed("An idempotency key has 1 to 200 characters.", path=("idempotency_key",))
 
     @classmethod
@@ -66,9 +67,17 @@ _CLAIM: Final = text(
 _WAIT: Final = text("SET LOCAL lock_timeout = '5s'")
 _SETTLE: Final = text(
     """
-    UPDATE idempotency_key SET outcome = :outcome WHERE scope = :scope AND mutation = :mutation AND key = :key
+    UPDATE idempotency_key SET outcome = :outcome, input_hash = :input_hash
+    WHERE scope = :scope AND mutation = :mutation AND key = :key
     """
 )
+_FREE: Final = text(
+    """
+    UPDATE idempotency_key SET input_hash = '' WHERE scope = :scope AND outcome ->> :name = :id
+    """
+)
+FREE: Final = ""
+"""In place of the hash of a request: what came of it was given up, and any other request may have the key."""
 
 
 async def claim(tx: Tx, key: IdempotencyKey, *, waits: bool = True) -> Mapping[str, Any] | None:
@@ -87,14 +96,29 @@ async def claim(tx: Tx, key: IdempotencyKey, *, waits: bool = True) -> Mapping[s
         raise InProgress("The first request with this key is still being done.", path=("idempotency_key",)) from None
     if row.fresh:
         return None
-    if row.input_hash != key.input_hash:
+    if row.input_hash not in {key.input_hash, FREE}:
         raise IdempotencyKeyReused("This key was used for another request; use a new one.", path=("idempotency_key",))
     return cast("Mapping[str, Any]", row.outcome)
 
 
 async def settle(tx: Tx, key: IdempotencyKey, outcome: Mapping[str, Any]) -> None:
     """Keeps the ids of what the call made, in the transaction that made it."""
-    await tx.run(_SETTLE, scope=key.scope, mutation=key.mutation, key=key.key, outcome=dict(outcome))
+    await tx.run(
+        _SETTLE,
+        scope=key.scope,
+        mutation=key.mutation,
+        key=key.key,
+        input_hash=key.input_hash,
+        outcome=dict(outcome),
+    )
+
+
+async def free(tx: Tx, scope: str, name: str, id_: UUID) -> None:
+    """Lets the keys of a scope whose outcome names this be used for another request.
+
+    What they led to stays known: should it come to something after all, whoever repeats the request is told.
+    """
+    await tx.run(_FREE, scope=scope, name=name, id=str(id_))
 
 
 _OLD: Final = text(

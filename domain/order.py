@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, bindparam, false, func, or_, select, true,
 
 from db import ORDER_NUMBER, Order
 from db.connection import Read, Tx
-from db.order import OrderStatus, PaymentStatus, WorkStatus
+from db.order import OrderStatus, WorkStatus
 from domain.actor import Actor, OrderAccess
 from domain.event import Event, announce
 
@@ -19,6 +19,16 @@ class OrderPlaced(Event):
 
     about: ClassVar[str] = "order_id"
     order_id: UUID
+
+
+@dataclass(frozen=True)
+class OrderLinesCancelled(Event):
+    """Units of a line are no longer wanted: `order_line.cancelled` has risen by `quantity`."""
+
+    about: ClassVar[str] = "order_id"
+    order_id: UUID
+    order_line_id: UUID
+    quantity: int
 
 
 def visible_to(actor: Actor, access: OrderAccess | None) -> ColumnElement[bool]:
@@ -46,7 +56,6 @@ _PLACE: Final = (
     .where(Order.id == bindparam("order_id"), Order.status == OrderStatus.PENDING)
     .values(
         status=OrderStatus.PLACED,
-        payment_status=bindparam("payment_status"),
         number=ORDER_NUMBER.next_value(),
         placed_at=func.clock_timestamp(),
         version=Order.version + 1,
@@ -55,9 +64,9 @@ _PLACE: Final = (
 )
 
 
-async def place(tx: Tx, order_id: UUID, payment_status: PaymentStatus) -> Order:
+async def place(tx: Tx, order_id: UUID) -> Order:
     """Gives a pending order its number and announces it; the order as it is now."""
-    order = await tx.one(_PLACE, order_id=order_id, payment_status=payment_status)
+    order = await tx.one(_PLACE, order_id=order_id)
     await announce(tx, OrderPlaced(order_id))
     return order
 

@@ -1,15 +1,20 @@
-"""Payment providers as the shop sees them, attempts to pay, and the record of what the providers report."""
+"""Attempts to pay: opened one at a time for an order, decided once, by whoever comes first."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
 from sqlalchemy import any_, bindparam, func, insert, select, text, update
 
-from db import Cart, Order, PaymentAttempt
+from db import Cart, Order, PaymentAttempt, PaymentSession
 from db.connection import Read, Tx, new_id
 from db.payment import AttemptState
+from domain.payment_provider import ActionRequired, Charge, Declined
 from domain.refusal import ErrorCode, Refusal
+
+MANUAL: Final = "manual"
+"""The provider of those who pay outside of the shop; it needs no session."""
 
 
 @dataclass(eq=False)
@@ -21,70 +26,61 @@ class PaymentDeclined(Refusal):
 
 
 @dataclass(frozen=True)
-class Charge:
-    """What is asked of a provider. The attempt's id is the idempotency key of every call about it."""
+class NewAttempt:
+    """What is to be paid, by whom it is asked for, and for which version of the cart; null for a placed order."""
 
-    attempt_id: UUID
+    order_id: UUID
+    provider: str
     amount: int
     currency: str
-
-
-@dataclass(frozen=True)
-class Authorised:
-    """The provider promises the money; `reference` is its name for the operation."""
-
-    reference: str
-    amount: int
-    currency: str
-
-
-@dataclass(frozen=True)
-class Declined:
-    message: str
-    retryable: bool = True
-
-
-@dataclass(frozen=True)
-class Absent:
-    """The provider knows nothing of the attempt, or has cancelled it: no money will come from it."""
-
-
-class PaymentProvider(Protocol):
-    """Calls may fail with any exception: then nothing is known, and unknown is never taken for a failure."""
-
-    @property
-    def name(self) -> str: ...
-
-    async def authorise(self, charge: Charge) -> Authorised | Declined:
-        """Idempotent: the same charge answers the same again."""
-        ...
-
-    async def cancel(self, charge: Charge) -> Authorised | Absent:
-        """Makes sure that no money can come from the attempt any more, unless it already has (Authorised)."""
-        ...
+    cart_version: int | None = None
+    session_id: UUID | None = None
 
 
 _BEFORE: Final = select(func.coalesce(func.max(PaymentAttempt.n), 0)).where(
     PaymentAttempt.order_id == bindparam("order_id")
 )
+_OPENED: Final = ("id", "order_id", "provider", "amount", "currency", "cart_version", "session_id")
 _OPEN_ATTEMPT: Final = (
     insert(PaymentAttempt)
-    .values({name: bindparam(name) for name in ("id", "order_id", "provider", "amount", "currency", "cart_version")})
+    .values({name: bindparam(name) for name in _OPENED})
     .values(n=_BEFORE.scalar_subquery() + 1, created_at=func.clock_timestamp())
     .returning(PaymentAttempt)
 )
 
 
-async def open_attempt(tx: Tx, order_id: UUID, cart: Cart, provider: str, amount: int) -> PaymentAttempt:
+async def open_attempt(tx: Tx, new: NewAttempt) -> PaymentAttempt:
     return await tx.one(
         _OPEN_ATTEMPT,
         id=new_id(),
-        order_id=order_id,
-        provider=provider,
-        amount=amount,
-        currency=cart.currency,
-        cart_version=cart.version,
+        order_id=new.order_id,
+        provider=new.provider,
+        amount=new.amount,
+        currency=new.currency,
+        cart_version=new.cart_version,
+        session_id=new.session_id,
     )
+
+
+_ATTEMPT: Final = select(PaymentAttempt).where(PaymentAttempt.id == bindparam("attempt_id"))
+_CHARGE: Final = (
+    select(*PaymentAttempt.__table__.c, PaymentSession.reference.label("session"))
+    .outerjoin(PaymentSession, PaymentSession.id == PaymentAttempt.session_id)
+    .where(PaymentAttempt.id == bindparam("attempt_id"))
+)
+
+
+async def find(read: Read, attempt_id: UUID) -> PaymentAttempt | None:
+    return await read.first(_ATTEMPT, attempt_id=attempt_id)
+
+
+async def charge_of(read: Read, attempt: PaymentAttempt) -> Charge:
+    """What the provider is asked about the attempt."""
+    session = None
+    if attempt.session_id is not None:
+        (row,) = await read.records(_CHARGE, attempt_id=attempt.id)
+        session = row.session
+    return Charge(attempt.id, attempt.amount, attempt.currency, session)
 
 
 # PostgreSQL locks the tables in the order in which FROM names them; a test holds that.
@@ -108,52 +104,82 @@ _UNDECIDED: Final = PaymentAttempt.state == any_(cast(Any, [AttemptState.STARTED
 _DECIDE: Final = (
     update(PaymentAttempt)
     .where(PaymentAttempt.id == bindparam("attempt_id"), _UNDECIDED)
-    .values(state=bindparam("state"), decided_at=func.clock_timestamp())
+    .values(state=bindparam("state"), decline=bindparam("decline"), decided_at=func.clock_timestamp())
 )
 
 
-async def decide(tx: Tx, attempt_id: UUID, state: AttemptState) -> bool:
+async def decide(tx: Tx, attempt_id: UUID, state: AttemptState, declined: Declined | None = None) -> bool:
     """Closes an undecided attempt; false when it was decided before, by whomever."""
-    return await tx.run(_DECIDE, attempt_id=attempt_id, state=state) == 1
+    decline = None if declined is None else {"message": declined.message, "retryable": declined.retryable}
+    return await tx.run(_DECIDE, attempt_id=attempt_id, state=state, decline=decline) == 1
 
 
-# Reported is reported, whatever became of the attempt; only an undecided one feeds the payment.
-_SUCCEED: Final = text(
-    """
-    WITH reported AS (
-        INSERT INTO payment_event (attempt_id, provider, kind, reference, amount, currency)
-        VALUES (:attempt_id, :provider, 'authorised', :reference, :amount, :currency)
-        ON CONFLICT DO NOTHING
-    ), decided AS (
-        UPDATE payment_attempt SET state = 'succeeded', decided_at = clock_timestamp()
-        WHERE id = :attempt_id AND state IN ('started', 'action_required')
-        RETURNING id, order_id, provider
+_REVIVE: Final = (
+    update(PaymentAttempt)
+    .where(PaymentAttempt.id == bindparam("attempt_id"), ~_UNDECIDED)
+    .values(state=AttemptState.SUCCEEDED, decline=None, decided_at=func.clock_timestamp())
+)
+
+
+async def revive(tx: Tx, attempt_id: UUID) -> None:
+    """Its money came after it was given up, and is taken after all."""
+    await tx.run(_REVIVE, attempt_id=attempt_id)
+
+
+_REQUIRE_ACTION: Final = (
+    update(PaymentAttempt)
+    .where(PaymentAttempt.id == bindparam("attempt_id"), _UNDECIDED)
+    .values(state=AttemptState.ACTION_REQUIRED, next_action=bindparam("action"))
+)
+
+
+async def require_action(tx: Tx, attempt_id: UUID, action: ActionRequired) -> bool:
+    """Keeps what the customer has to do; false when the attempt was decided meanwhile."""
+    return await tx.run(_REQUIRE_ACTION, attempt_id=attempt_id, action=action_data(action)) == 1
+
+
+def action_data(action: ActionRequired) -> dict[str, Any]:
+    return {
+        "kind": action.kind,
+        "url": action.url,
+        "client_data": dict(action.client_data),
+        "expires_at": action.expires_at.isoformat() if action.expires_at else None,
+    }
+
+
+def declined_as(attempt: PaymentAttempt) -> PaymentDeclined:
+    """How a failed attempt is told, however often."""
+    decline: Mapping[str, Any] = attempt.decline or {}
+    return PaymentDeclined(
+        decline.get("message") or "The payment was declined.", retryable=decline.get("retryable", True)
     )
-    INSERT INTO payment (id, order_id, attempt_id, provider, currency, authorised)
-    SELECT CAST(:payment_id AS uuid), order_id, id, provider, :currency, :amount FROM decided
+
+
+# What says nothing of its end has an hour.
+_ABANDONED: Final = text(
+    """
+    SELECT *, clock_timestamp() > coalesce(CAST(next_action ->> 'expires_at' AS timestamptz),
+        created_at + interval '1 hour') AS action_over
+    FROM payment_attempt
+    WHERE state IN ('started', 'action_required')
+        AND coalesce(asked_at, created_at) < clock_timestamp() - make_interval(secs => :seconds)
+    ORDER BY random() LIMIT :most
     """
 )
 
 
-async def succeed(tx: Tx, attempt: PaymentAttempt, authorised: Authorised) -> bool:
-    """Records the provider's promise; the attempt has succeeded by it. False when it was decided before."""
-    begun = await tx.run(
-        _SUCCEED,
-        attempt_id=attempt.id,
-        provider=attempt.provider,
-        reference=authorised.reference,
-        amount=authorised.amount,
-        currency=authorised.currency,
-        payment_id=new_id(),
-    )
-    return begun == 1
-
-
-async def abandoned(read: Read, seconds: float, most: int = 100) -> list[PaymentAttempt]:
-    """Attempts that have been undecided for so long that nobody can be waiting for them any more.
+async def abandoned(read: Read, seconds: float, most: int = 100) -> list[Any]:
+    """Attempts that are undecided and about which the provider has not been asked for so long; `action_over` says that
+    the customer had their time for what they had to do.
 
     Any of them, so that those whose provider is away do not keep others from their turn.
     """
-    since = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-    statement = select(PaymentAttempt).where(_UNDECIDED, PaymentAttempt.created_at < since)
-    return await read.all(statement.order_by(func.random()).limit(most))
+    return await read.records(_ABANDONED, seconds=float(seconds), most=most)
+
+
+_ASKED: Final = text("UPDATE payment_attempt SET asked_at = clock_timestamp() WHERE id = :attempt_id")
+
+
+async def asked(tx: Tx, attempt_id: UUID) -> None:
+    """The provider was asked and the attempt is undecided still: it is asked again after a while."""
+    await tx.run(_ASKED, attempt_id=attempt_id)

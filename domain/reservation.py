@@ -1,103 +1,74 @@
-"""Stock that orders hold: reserved while they are pending, allocated once they are placed.
+"""Stock that orders hold: reserved while they are pending, allocated once they are placed, then shipped or released.
 
-The database refuses overselling (a CHECK on the level); here demand is summed, spread over locations and
-taken by conditional UPDATEs, with levels locked in the order of their ids.
+The database refuses overselling (a CHECK on the level); here demand is summed, spread over locations and taken by
+conditional UPDATEs. Locks: reservations by id, then levels by id. What is shipped, released or returned is read off
+the reservations, never off the recipe of today (domain/shipment.py).
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import groupby
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Uuid, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from db import StockLevel, StockLocation, Variant, VariantStockItem
+from db import StockLevel, StockLocation
 from db.connection import Tx, new_id
 from db.stock import ReservationState
-from domain.refusal import ErrorCode, Refusal
+from domain.allocation import Demand, InsufficientStock, Level, Need, Taking, plan
 
-
-@dataclass(eq=False)
-class InsufficientStock(Refusal):
-    """`available_quantity` is how many units of this line could be had, 0 or more."""
-
-    available_quantity: int = 0
-    variant_id: UUID | None = None
-    line_id: UUID | None = None
-    code = ErrorCode.INSUFFICIENT_STOCK
-
-
-@dataclass(frozen=True)
-class Need:
-    """Units of a variant that an order line wants; a refusal names the cart line it came from."""
-
-    order_line_id: UUID
-    cart_line_id: UUID
-    variant_id: UUID
-    units: int
-
-
-@dataclass(frozen=True)
-class Demand:
-    """What a need takes of one stock item: several items when the variant is a bundle.
-
-    Without an item nobody has counted the variant yet, and there is nothing to take from.
-    """
-
-    need: Need
-    item_id: UUID | None
-    per_unit: int
-
-    @property
-    def quantity(self) -> int:
-        return self.need.units * self.per_unit
-
-
-@dataclass
-class Level:
-    """A candidate to take from; `free` falls while it is planned on."""
-
-    id: UUID
-    item_id: UUID
-    free: int
-
-
-@dataclass(frozen=True)
-class Taking:
-    order_line_id: UUID
-    level_id: UUID
-    quantity: int
+__all__ = ["InsufficientStock", "Need", "allocate", "hold", "release"]
 
 
 async def hold(tx: Tx, order_id: UUID, needs: Sequence[Need]) -> None:
-    """Reserves what the lines need, all of it or nothing."""
+    """Reserves what the lines need, all of it or nothing; refuses with every line that is short."""
     demands = await _demands(tx, needs)
-    if not demands:
+    if not demands or await _take_at_once(tx, order_id, demands):
         return
     takings = plan(demands, await _lock_levels(tx, {d.item_id for d in demands if d.item_id}))
+    if not await _take(tx, order_id, takings):
+        raise RuntimeError(f"what was planned for order {order_id} on locked levels could not be taken")
+
+
+async def _take_at_once(tx: Tx, order_id: UUID, demands: Sequence[Demand]) -> bool:
+    """By one conditional UPDATE, where each item lies in one place only; false: nothing was taken."""
+    takings = [Taking(d.need.order_line_id, d.only_level, d.quantity, d.per_unit) for d in demands if d.only_level]
+    return len(takings) == len(demands) and await _take(tx, order_id, takings)
+
+
+async def _take(tx: Tx, order_id: UUID, takings: Sequence[Taking]) -> bool:
     rows = [
-        {"id": new_id(), "line": taking.order_line_id, "level": taking.level_id, "quantity": taking.quantity}
-        for taking in takings
+        {"id": new_id(), "line": t.order_line_id, "level": t.level_id, "quantity": t.quantity, "per_unit": t.per_unit}
+        for t in takings
     ]
-    await tx.run(_HOLD, order_id=order_id, takings=rows)
+    return await tx.run(_HOLD, order_id=order_id, takings=rows) == len(rows)
 
 
-# The levels are locked. Should there be less than was planned on, the CHECK on the level refuses.
+# All levels or none: `locked` has what they are at now, whoever had them before, so `enough` cannot be wrong when the
+# UPDATE comes to them. Its own condition is a net, and under that lies the CHECK.
 _HOLD: Final = text(
     """
-    WITH taking AS (
-        SELECT * FROM jsonb_to_recordset(:takings) AS t (id uuid, line uuid, level uuid, quantity bigint)
+    WITH taking AS MATERIALIZED (
+        SELECT * FROM jsonb_to_recordset(:takings)
+            AS t (id uuid, line uuid, level uuid, quantity bigint, per_unit integer)
+    ), change AS MATERIALIZED (
+        SELECT level AS id, sum(quantity) AS quantity FROM taking GROUP BY level
+    ), locked AS MATERIALIZED (
+        SELECT id, on_hand + backorder_limit - reserved - allocated AS free
+        FROM stock_level WHERE id IN (SELECT id FROM change) ORDER BY id FOR NO KEY UPDATE
+    ), enough AS MATERIALIZED (
+        SELECT count(*) = (SELECT count(*) FROM change) AND bool_and(free >= quantity) AS all_of_it
+        FROM locked JOIN change USING (id)
     ), taken AS (
-        UPDATE stock_level SET reserved = stock_level.reserved + change.quantity
-        FROM (SELECT level, sum(quantity) AS quantity FROM taking GROUP BY level) AS change
-        WHERE stock_level.id = change.level
-        RETURNING stock_level.id
+        UPDATE stock_level AS level SET reserved = level.reserved + change.quantity
+        FROM change, enough
+        WHERE level.id = change.id AND enough.all_of_it
+          AND level.on_hand + level.backorder_limit - level.reserved - level.allocated >= change.quantity
+        RETURNING level.id
     )
-    INSERT INTO stock_reservation (id, order_id, order_line_id, stock_level_id, quantity, state)
-    SELECT taking.id, CAST(:order_id AS uuid), line, level, quantity, 'held'
+    INSERT INTO stock_reservation (id, order_id, order_line_id, stock_level_id, quantity, per_unit, state)
+    SELECT taking.id, CAST(:order_id AS uuid), line, level, quantity, per_unit, 'held'
     FROM taking JOIN taken ON taken.id = level
     """
 )
@@ -122,58 +93,34 @@ _CLOSE: Final = text(
         WHERE order_id = :order_id AND state = 'held'
         RETURNING stock_level_id, quantity
     ), change AS (
-        SELECT stock_level_id AS id, sum(quantity) AS quantity FROM closed GROUP BY stock_level_id
+        SELECT stock_level_id AS id, sum(quantity) AS quantity,
+               sum(CASE :state WHEN 'released' THEN quantity ELSE 0 END) AS freed
+        FROM closed GROUP BY stock_level_id
     ), locked AS (
-        SELECT stock_level.id FROM stock_level JOIN change USING (id) ORDER BY id FOR UPDATE OF stock_level
+        SELECT stock_level.id FROM stock_level JOIN change USING (id) ORDER BY id FOR NO KEY UPDATE OF stock_level
     )
     UPDATE stock_level AS level
     SET reserved = level.reserved - change.quantity,
-        allocated = level.allocated + CASE :state WHEN 'allocated' THEN change.quantity ELSE 0 END
+        allocated = level.allocated + change.quantity - change.freed,
+        shortage = greatest(level.shortage - change.freed, 0)
     FROM change JOIN locked USING (id)
     WHERE level.id = change.id
     """
 )
 
 
-def plan(demands: Sequence[Demand], levels: Sequence[Level]) -> list[Taking]:
-    """Takes from levels in the order given; two lines of one item are summed because `free` falls."""
-    candidates: dict[UUID | None, list[Level]] = defaultdict(list)
-    for level in levels:
-        candidates[level.item_id].append(level)
-    takings: list[Taking] = []
-    for need, parts in groupby(demands, key=lambda demand: demand.need):
-        wanted = [(part, candidates[part.item_id]) for part in parts]
-        available = min(sum(level.free for level in of) // part.per_unit for part, of in wanted)
-        if available < need.units:
-            raise InsufficientStock(
-                f"Only {available} of these can be had.",
-                path=("lines",),
-                available_quantity=available,
-                variant_id=need.variant_id,
-                line_id=need.cart_line_id,
-            )
-        for part, of in wanted:
-            takings += _take(part, of)
-    return takings
-
-
-def _take(demand: Demand, levels: Sequence[Level]) -> Iterator[Taking]:
-    missing = demand.quantity
-    for level in levels:
-        if taken := min(level.free, missing):
-            level.free -= taken
-            missing -= taken
-            yield Taking(demand.need.order_line_id, level.id, taken)
-
-
-_RECIPES: Final = (
-    select(
-        Variant.id,
-        VariantStockItem.stock_item_id.label("item"),
-        func.coalesce(VariantStockItem.quantity, 1).label("per_unit"),
-    )
-    .outerjoin(VariantStockItem, VariantStockItem.variant_id == Variant.id)
-    .where(Variant.id == any_(bindparam("variants", type_=ARRAY(Uuid))), Variant.manage_stock)
+_RECIPES: Final = text(
+    """
+    SELECT variant.id, link.stock_item_id AS item, coalesce(link.quantity, 1) AS per_unit,
+           CASE WHEN levels.count = 1 THEN levels.ids[1] END AS only_level
+    FROM variant LEFT JOIN variant_stock_item AS link ON link.variant_id = variant.id
+    LEFT JOIN LATERAL (
+        SELECT count(*) AS count, array_agg(level.id) AS ids
+        FROM stock_level AS level JOIN stock_location AS place ON place.id = level.location_id
+        WHERE level.stock_item_id = link.stock_item_id AND place.archived_at IS NULL
+    ) AS levels ON true
+    WHERE variant.id = ANY(:variants) AND variant.manage_stock
+    """
 )
 
 
@@ -181,20 +128,25 @@ async def _demands(tx: Tx, needs: Sequence[Need]) -> list[Demand]:
     recipes: dict[UUID, list[Any]] = defaultdict(list)
     for row in await tx.records(_RECIPES, variants=list({need.variant_id for need in needs})):
         recipes[row["id"]].append(row)
-    return [Demand(need, row["item"], row["per_unit"]) for need in needs for row in recipes[need.variant_id]]
+    return [
+        Demand(need, row["item"], row["per_unit"], row["only_level"])
+        for need in needs
+        for row in recipes[need.variant_id]
+    ]
 
 
 _LOCKED: Final = (
     select(StockLevel)
     .where(StockLevel.stock_item_id == any_(bindparam("items", type_=ARRAY(Uuid))))
     .order_by(StockLevel.id)
-    .with_for_update()
+    .with_for_update(key_share=True)
     .cte("locked")
 )
 _FREE: Final = _LOCKED.c.on_hand + _LOCKED.c.backorder_limit - _LOCKED.c.reserved - _LOCKED.c.allocated
 _LOCK_LEVELS: Final = (
     select(_LOCKED.c.id, _LOCKED.c.stock_item_id, func.greatest(_FREE, 0).label("free"))
     .join(StockLocation, StockLocation.id == _LOCKED.c.location_id)
+    .where(StockLocation.archived_at.is_(None))
     .order_by(StockLocation.priority, _LOCKED.c.id)
 )
 

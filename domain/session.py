@@ -92,9 +92,12 @@ async def alive(read: Read, kind: ActorKind, subject_id: UUID) -> Sequence[Any]:
     return await read.records(_ALIVE[kind], subject=subject_id)
 
 
-async def granted(read: Read, kind: ActorKind, subject_id: UUID, session_id: UUID) -> frozenset[str] | None:
+async def granted(
+    read: Read, kind: ActorKind, subject_id: UUID, session_id: UUID, *, factor_demanded: bool = False
+) -> frozenset[str] | None:
     """What somebody signed in may do now; customers have no permissions. Null: it has ended, or they have left."""
-    found = await read.records(_GRANTED[kind], id=session_id, subject=subject_id) if kind in _GRANTED else []
+    who = {"id": session_id, "subject": subject_id, "demanded": factor_demanded}
+    found = await read.records(_GRANTED[kind], **who) if kind in _GRANTED else []
     return frozenset(found[0].permissions) if found else None
 
 
@@ -138,10 +141,13 @@ _OWNERS: Final = {
 }
 
 
+_NO_FACTOR: Final = {ActorKind.CUSTOMER: "false", ActorKind.STAFF: "o.totp_confirmed_at IS NULL"}
+
+
 def _by_kind(sql: str) -> dict[ActorKind, TextClause]:
     """A statement about sessions of customers, and the same of those of staff."""
     return {
-        kind: text(sql.replace("OWNED", still_there).replace("OWNER", column))
+        kind: text(sql.replace("OWNED", still_there).replace("OWNER", column).replace("NO_FACTOR", _NO_FACTOR[kind]))
         for kind, (column, still_there) in _OWNERS.items()
     }
 
@@ -210,7 +216,8 @@ _PERMISSIONS: Final = """ARRAY(
 )"""
 _GRANTED = _by_kind(
     f"""
-    SELECT {_PERMISSIONS} AS permissions FROM session s OWNED
+    SELECT CASE WHEN CAST(:demanded AS boolean) AND NO_FACTOR THEN '{{}}' ELSE {_PERMISSIONS} END AS permissions
+    FROM session s OWNED
     WHERE s.id = :id AND o.id = :subject AND s.ended_at IS NULL AND s.expires_at > clock_timestamp()
     """  # noqa: S608 - a constant of ours
 )

@@ -56,10 +56,16 @@ class Used:
 
 async def issue(tx: Tx, purpose: Purpose, subject_id: UUID, **data: Any) -> UUID:
     """The id of a new token, which a reaction mails after the commit; earlier ones for the same are good no more."""
+    token_id = await hand_out(tx, purpose, subject_id, **data)
+    await announce(tx, TokenIssued(token_id))
+    return token_id
+
+
+async def hand_out(tx: Tx, purpose: Purpose, subject_id: UUID, **data: Any) -> UUID:
+    """The same, for a token that nobody mails."""
     await withdraw(tx, purpose, subject_id)
     token_id = new_id()
     await tx.run(_ISSUE, id=token_id, purpose=purpose, subject=subject_id, data=data, lasts=LASTS[purpose])
-    await announce(tx, TokenIssued(token_id))
     return token_id
 
 

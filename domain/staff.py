@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import any_, select, update
+from sqlalchemy import any_, bindparam, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db import Role, Session, Staff, StaffRole
@@ -16,13 +16,14 @@ from domain import audit, role, second_factor, session, single_use
 from domain.actor import SYSTEM, Actor
 from domain.address import normalised_email
 from domain.customer import Credentials, EmailTaken, InvalidCredentials
-from domain.permission import check_held
+from domain.permission import as_of_now, check_held
 from domain.refusal import Gathering, NotFound, ValidationFailed
 from domain.second_factor import Given, Seal
 from domain.single_use import TokenInvalid
 
 CREATED: Final = "staff create"
-"""What the command line's way to make staff is called in the audit log."""
+RESET: Final = "staff reset"
+"""What the commands are called in the audit log."""
 
 
 @dataclass(frozen=True)
@@ -170,6 +171,33 @@ async def request_password_reset(tx: Tx, email: str) -> None:
     await single_use.issue(tx, Purpose.STAFF_RESET_PASSWORD, known)
 
 
+@dataclass(frozen=True)
+class WayIn:
+    """A token that is good once, and its purpose."""
+
+    purpose: Purpose
+    token_id: UUID
+
+
+async def let_in(tx: Tx, email: str) -> WayIn:
+    """A way in for one who has lost everything, by whoever has the command line: a new password, no second factor.
+
+    They are active again, signed out everywhere, and may do what their roles say, which stay as they are.
+    """
+    found = await tx.first(_BY_EMAIL, email=normalised_email(email))
+    if found is None:
+        raise NotFound("There is no member of staff with this e-mail address.", path=("email",))
+    before = {"active": found.active, "second_factor": found.totp_confirmed_at is not None}
+    await tx.run(update(Staff).where(Staff.id == found.id).values(active=True))
+    await second_factor.remove(tx, found.id)
+    await _sign_out(tx, found.id)
+    difference = audit.changed(before, {"active": True, "second_factor": False})
+    await audit.record(tx, SYSTEM, RESET, subject(found.id), difference)
+    invited = found.password_hash is None
+    purpose = Purpose.STAFF_INVITATION if invited else Purpose.STAFF_RESET_PASSWORD
+    return WayIn(purpose, await single_use.hand_out(tx, purpose, found.id))
+
+
 async def reset_password(tx: Tx, token_id: UUID | None, password_hash: str, actor: Actor) -> UUID:
     """Signs them out everywhere; the second factor stays."""
     used = await single_use.use(tx, token_id, Purpose.STAFF_RESET_PASSWORD)
@@ -197,10 +225,12 @@ async def remove_second_factor(tx: Tx, seal: Seal, verified: StaffCredentials, g
 
 
 async def end_session(tx: Tx, session_id: UUID, actor: Actor) -> UUID:
-    """Of any member of staff, whose id is the answer. One that has ended already stays so."""
+    """Of a member of staff who may do no more than the actor; their id is the answer. What has ended stays so."""
     staff_id = await tx.scalar(select(Session.staff_id).where(Session.id == session_id))
     if staff_id is None:
         raise NotFound("There is no such session.", path=("session_id",))
+    now = await as_of_now(tx, actor)
+    check_held(now, (code for one in await role.roles_of(tx, staff_id) for code in one.permissions), "session_id")
     ended = await session.end(tx, session_id)
     difference = {"session": [str(session_id), None]} if ended else {}
     await audit.record(tx, actor, "staffSessionEnd", subject(staff_id), difference)
@@ -245,3 +275,4 @@ async def _note(tx: Tx, action: str, staff_id: UUID, actor: Actor, difference: M
 
 
 _ACTIVE: Final = select(Staff).where(Staff.active)
+_BY_EMAIL: Final = select(Staff).where(Staff.email == bindparam("email")).with_for_update(key_share=True)

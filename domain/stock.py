@@ -9,6 +9,9 @@ from sqlalchemy import text
 
 from db import StockItem, VariantStockItem
 from db.connection import Tx, new_id
+from db.stock import StockMovementReason
+from db.workflow import ActorKind
+from domain.actor import SYSTEM, Actor
 from domain.event import Event, announce
 from domain.refusal import ValidationFailed
 
@@ -43,7 +46,71 @@ class StockCount:
                 raise ValidationFailed(f"A quantity is between 0 and {MOST:,}.", path=(name,))
 
 
-async def set_counts(tx: Tx, counts: Iterable[StockCount], reason: str = "import") -> list[UUID]:
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger says of a movement besides the number: why, who made it, and what they noted."""
+
+    reason: StockMovementReason
+    actor: Actor = SYSTEM
+    note: str = ""
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        return {
+            "reason": self.reason,
+            "actor_kind": self.actor.kind,
+            "staff_id": self.actor.id if self.actor.kind == ActorKind.STAFF else None,
+            "api_key_id": self.actor.api_key_id,
+            "note": self.note,
+        }
+
+
+IMPORTED: Final = Entry(StockMovementReason.IMPORT)
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a locked level is to be."""
+
+    level: Any
+    """The row as it was when it was locked."""
+    on_hand: int
+    backorder_limit: int
+
+    @property
+    def shortage(self) -> int:
+        """What is owed beyond what lies there and may be owed."""
+        return max(0, self.level.reserved + self.level.allocated - self.on_hand - self.backorder_limit)
+
+    @property
+    def changes(self) -> bool:
+        level = self.level
+        now = (self.on_hand, self.backorder_limit, self.shortage)
+        return now != (level.on_hand, level.backorder_limit, level.shortage)
+
+
+async def write(
+    tx: Tx, changes: Iterable[Change], entry: Entry, moves: Iterable[tuple[UUID, int]] | None = None
+) -> None:
+    """Writes locked levels and their movements by one statement, and announces what has become shorter by another.
+
+    `moves` are the movements where a level has not just one, the difference.
+    """
+    listed = [change for change in changes if change.changes]
+    if moves is None:
+        moves = [(change.level.id, change.on_hand - change.level.on_hand) for change in listed]
+    rows = [
+        {"id": c.level.id, "on_hand": c.on_hand, "limit": c.backorder_limit, "shortage": c.shortage} for c in listed
+    ]
+    deltas = [{"id": level_id, "delta": delta} for level_id, delta in moves if delta]
+    if rows or deltas:
+        await tx.run(_WRITE, rows=rows, moves=deltas, **entry.columns)
+    short = [StockShort(c.level.id, c.shortage) for c in listed if c.shortage > c.level.shortage]
+    if short:
+        await announce(tx, *short)
+
+
+async def set_counts(tx: Tx, counts: Iterable[StockCount], entry: Entry = IMPORTED) -> list[UUID]:
     """Sets levels to what was counted, with one movement per difference; the ids of variants it changed.
 
     A variant without a stock item gets one. A bundle is left alone: its items are counted, not it. A count
@@ -57,23 +124,32 @@ async def set_counts(tx: Tx, counts: Iterable[StockCount], reason: str = "import
     wanted = {(items[c.variant_id], c.location_id): c for c in listed if c.variant_id in items}
     if not wanted:
         return []
-    changed: list[UUID] = []
-    rows: list[dict[str, Any]] = []
-    for level in await _levels(tx, list(wanted)):
+    await _check_open(tx, {count.location_id for count in wanted.values()})
+    changes: list[tuple[Change, UUID]] = []
+    for level in await lock_levels(tx, list(wanted)):
         count = wanted[level.stock_item_id, level.location_id]
         on_hand = level.on_hand if count.on_hand is None else count.on_hand
         limit = level.backorder_limit if count.backorder_limit is None else count.backorder_limit
-        shortage = max(0, level.reserved + level.allocated - on_hand - limit)
-        if (on_hand, limit, shortage) == (level.on_hand, level.backorder_limit, level.shortage):
-            continue
-        changed.append(count.variant_id)
-        row = {"id": level.id, "on_hand": on_hand, "limit": limit, "shortage": shortage}
-        rows.append({**row, "delta": on_hand - level.on_hand})
-        if shortage > level.shortage:
-            await announce(tx, StockShort(level.id, shortage))
-    if rows:
-        await tx.run(_COUNT.bindparams(rows=rows, reason=reason))
-    return changed
+        change = Change(level, on_hand, limit)
+        if change.changes:
+            changes.append((change, count.variant_id))
+    await write(tx, [change for change, _ in changes], entry)
+    return [variant for _, variant in changes]
+
+
+_OPEN: Final = text(
+    "SELECT id FROM stock_location WHERE id = ANY(:locations) AND archived_at IS NULL ORDER BY id FOR SHARE"
+)
+
+
+async def open_locations(tx: Tx, locations: Iterable[UUID]) -> set[UUID]:
+    """Those that are there and not archived; nobody archives them before this transaction ends."""
+    return {row.id for row in await tx.records(_OPEN, locations=list(locations))}
+
+
+async def _check_open(tx: Tx, locations: set[UUID]) -> None:
+    if await open_locations(tx, locations) != locations:
+        raise ValidationFailed("This stock location is archived: nothing can lie there.", path=("location",))
 
 
 _LOCK_VARIANTS = text("SELECT id FROM variant WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
@@ -120,29 +196,29 @@ _LOCK_LEVELS = text(
     SELECT level.* FROM stock_level AS level
     JOIN unnest(CAST(:items AS uuid[]), CAST(:locations AS uuid[])) AS l (item, place)
       ON level.stock_item_id = l.item AND level.location_id = l.place
-    ORDER BY level.id FOR UPDATE OF level
+    ORDER BY level.id FOR NO KEY UPDATE OF level
     """
 )
-_COUNT = text(
+_WRITE = text(
     """
     WITH change AS (
-        SELECT * FROM jsonb_to_recordset(:rows)
-            AS c (id uuid, on_hand bigint, "limit" bigint, shortage bigint, delta bigint)
+        SELECT * FROM jsonb_to_recordset(:rows) AS c (id uuid, on_hand bigint, "limit" bigint, shortage bigint)
     ),
-    counted AS (
+    written AS (
         UPDATE stock_level
         SET on_hand = change.on_hand, backorder_limit = change."limit", shortage = change.shortage
         FROM change WHERE stock_level.id = change.id
     )
-    INSERT INTO stock_movement (stock_level_id, delta, reason)
-    SELECT id, delta, :reason FROM change WHERE delta <> 0 ORDER BY id
+    INSERT INTO stock_movement (stock_level_id, delta, reason, actor_kind, staff_id, api_key_id, note)
+    SELECT id, delta, :reason, :actor_kind, CAST(:staff_id AS uuid), CAST(:api_key_id AS uuid), :note
+    FROM jsonb_to_recordset(:moves) AS m (id uuid, delta bigint)
     """
 )
 
 
-async def _levels(tx: Tx, places: list[tuple[UUID, UUID]]) -> list[Any]:
+async def lock_levels(tx: Tx, places: list[tuple[UUID, UUID]]) -> list[Any]:
     """The levels of (item, location), made where missing, locked in the order of their ids."""
     items, locations = [item for item, _ in places], [location for _, location in places]
     new = [new_id() for _ in places]
-    await tx.run(_ENSURE_LEVELS.bindparams(ids=new, items=items, locations=locations))
-    return await tx.records(_LOCK_LEVELS.bindparams(items=items, locations=locations))
+    await tx.run(_ENSURE_LEVELS, ids=new, items=items, locations=locations)
+    return await tx.records(_LOCK_LEVELS, items=items, locations=locations)

@@ -1,25 +1,27 @@
-"""Tickets: an order splits into them, one per line that wants one; staff move them, both sides talk on them."""
+"""Tickets: an order splits into them, one per line that wants one. Reading them, locking them, writing their history.
+
+What can be done to them stands in the modules beside this one; each locks the order first, and so all its tickets.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Uuid, any_, bindparam, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from db import Order, OrderLine, Ticket, TicketEvent, WorkflowState
-from db.connection import Read, Tx, new_id
+from db import Order, Ticket, TicketEvent, WorkflowState
+from db.connection import Read, Tx
 from db.order import WorkStatus
 from db.ticket import TicketEventKind, Visibility
-from db.workflow import ActorKind, InitialFor, StateKind
-from domain import audit, workflow
+from db.workflow import StateKind
 from domain import order as orders
-from domain.actor import SYSTEM, Actor, OrderAccess
+from domain.actor import Actor, OrderAccess
 from domain.event import Event, announce
-from domain.refusal import NotFound, ValidationFailed, VersionConflict
-from domain.workflow import InvalidTransition
+from domain.refusal import ErrorCode, NotFound, Refusal, VersionConflict
 
-LONGEST_MESSAGE = 10_000
+ENDED: Final = frozenset({StateKind.DONE, StateKind.CANCELLED})
 WORK_STATUS = {
     StateKind.WAITING_CUSTOMER: WorkStatus.WAITING_CUSTOMER,
     StateKind.OPEN: WorkStatus.IN_PROGRESS,
@@ -39,7 +41,7 @@ class TicketsOpened(Event):
 
 @dataclass(frozen=True)
 class TicketChanged(Event):
-    """The ticket's history got the event `seq`: it was opened, moved or written on."""
+    """The ticket's history got the event `seq`: something was done to it."""
 
     about: ClassVar[str] = "ticket_id"
     ticket_id: UUID
@@ -47,24 +49,13 @@ class TicketChanged(Event):
     seq: int
 
 
-@dataclass(frozen=True)
-class Move:
-    ticket_id: UUID
-    to_state: str
-    if_version: int | None = None
+@dataclass(eq=False)
+class TicketEnded(Refusal):
+    """Nothing is to be done on it any more."""
 
-
-@dataclass(frozen=True)
-class PostMessage:
-    ticket_id: UUID
-    body: str
-    visibility: Visibility = Visibility.PUBLIC
-
-    def __post_init__(self) -> None:
-        if not self.body.strip():
-            raise ValidationFailed("Write something first.", path=("body",))
-        if len(self.body) > LONGEST_MESSAGE or "\0" in self.body:
-            raise ValidationFailed(f"A message has at most {LONGEST_MESSAGE:,} characters.", path=("body",))
+    message: str = "The ticket is done or cancelled."
+    state: str = ""
+    code = ErrorCode.TICKET_ENDED
 
 
 def visible_to(actor: Actor, access: OrderAccess | None, permission: str = "tickets:read") -> Any:
@@ -79,173 +70,125 @@ async def find(read: Read, ticket_id: UUID, actor: Actor, access: OrderAccess | 
     return await read.first(select(Ticket).where(Ticket.id == ticket_id, visible_to(actor, access)))
 
 
-async def _lock(tx: Tx, ticket_id: UUID, actor: Actor, access: OrderAccess | None) -> Ticket:
-    """Locks the order, then the ticket: the order's work status follows from its tickets."""
-    theirs = visible_to(actor, access, "tickets:write")
-    order = select(Ticket.order_id).where(Ticket.id == ticket_id, theirs).scalar_subquery()
-    await tx.run(select(Order.id).where(Order.id == order).with_for_update(key_share=True))
-    statement = select(Ticket).where(Ticket.id == ticket_id, theirs)
-    ticket = await tx.first(statement.with_for_update(key_share=True, of=Ticket))
-    if ticket is None:
+_NAMED: Final = Ticket.id == any_(bindparam("ticket_ids", type_=ARRAY(Uuid)))
+_IN_STATE: Final = (WorkflowState.workflow_id == Ticket.workflow_id) & (WorkflowState.code == Ticket.state)
+_WITH_STATE: Final = select(
+    *Ticket.__table__.c,
+    WorkflowState.kind.label("state_kind"),
+    WorkflowState.name.label("state_name"),
+    WorkflowState.brief_locked,
+).join(WorkflowState, _IN_STATE)
+
+
+async def lock(tx: Tx, ticket_id: UUID, actor: Actor, access: OrderAccess | None) -> Any:
+    """The ticket with its state (`state_kind`, `brief_locked`), if the actor may write on it."""
+    found = await lock_all(tx, [ticket_id], actor, access)
+    if not found:
         raise NotFound("There is no such ticket, or it is not yours.", path=("ticket_id",))
-    return ticket
+    return found[0]
 
 
-async def move(tx: Tx, command: Move, actor: Actor) -> None:
-    """Takes a ticket to another state, if the workflow lets the actor."""
-    ticket = await _lock(tx, command.ticket_id, actor, None)
-    if command.if_version is not None and command.if_version != ticket.version:
+async def lock_all(tx: Tx, ticket_ids: Sequence[UUID], actor: Actor, access: OrderAccess | None) -> list[Any]:
+    """Those of the tickets that the actor may write on, by id.
+
+    Their orders are locked, not they themselves: who writes on a ticket has locked its order, and what a ticket
+    needs of the stock is locked between the two.
+    """
+    theirs = visible_to(actor, access, "tickets:write")
+    of_these = select(Ticket.order_id).where(_NAMED, theirs)
+    locking = select(Order.id).where(Order.id.in_(of_these)).order_by(Order.id).with_for_update(key_share=True)
+    await tx.records(locking, ticket_ids=list(ticket_ids))
+    return await tx.records(_WITH_STATE.where(_NAMED, theirs).order_by(Ticket.id), ticket_ids=list(ticket_ids))
+
+
+_AGAIN: Final = _WITH_STATE.where(_NAMED)
+
+
+async def again(tx: Tx, ticket_id: UUID) -> Any:
+    """A locked ticket as it is after a change."""
+    (found,) = await tx.records(_AGAIN, ticket_ids=[ticket_id])
+    return found
+
+
+_OF_ORDER: Final = _WITH_STATE.where(Ticket.order_id == bindparam("order_id", type_=Uuid)).order_by(
+    Ticket.order_line_id, Ticket.split_number
+)
+
+
+async def of_order(tx: Tx, order_id: UUID) -> list[Any]:
+    """All tickets of an order that is locked, by line and split number, with their states."""
+    return await tx.records(_OF_ORDER, order_id=order_id)
+
+
+def check_version(ticket: Any, if_version: int | None) -> None:
+    if if_version is not None and if_version != ticket.version:
         raise VersionConflict(
             f"The ticket has changed: it is at version {ticket.version}.",
             path=("if_version",),
             current_version=ticket.version,
         )
-    allowed = await workflow.allowed(tx, ticket.workflow_id, ticket.state, actor.kind)
-    if command.to_state not in allowed:
-        raise InvalidTransition(
-            f"A ticket cannot go from {ticket.state!r} to {command.to_state!r}.",
-            path=("to_state",),
-            from_state=ticket.state,
-            to_state=command.to_state,
-            allowed=allowed,
-        )
-    moved = {"from": ticket.state, "to": command.to_state}
-    difference = {"state": [ticket.state, command.to_state]}
-    await audit.record(tx, actor, "ticketMove", f"ticket:{ticket.id}", difference)
-    await _record(tx, ticket, TicketEventKind.MOVED, moved, actor)
-    await tx.run(
-        update(Ticket)
-        .where(Ticket.id == ticket.id)
-        .values(state=command.to_state, version=Ticket.version + 1, updated_at=func.clock_timestamp())
+
+
+def check_open(ticket: Any, *path: str) -> None:
+    if ticket.state_kind in ENDED:
+        raise TicketEnded(f"The ticket is in the state {ticket.state_name!r}.", path=path, state=ticket.state)
+
+
+# The UPDATE locks the ticket, and the time is read after it: `seq` and `at` rise together.
+_RECORD: Final = text(
+    """
+    WITH numbered AS (
+        UPDATE ticket SET last_seq = last_seq + 1 WHERE id = :ticket_id RETURNING id, order_id, last_seq
+    ), written AS (
+        INSERT INTO ticket_event (ticket_id, seq, kind, visibility, actor_kind, actor_id, data)
+        SELECT id, last_seq, :kind, :visibility, :actor_kind, CAST(:actor_id AS uuid), CAST(:data AS jsonb)
+        FROM numbered
     )
-    await _refresh_work_status(tx, ticket.order_id)
+    SELECT order_id, last_seq FROM numbered
+    """
+)
 
 
-async def post_message(tx: Tx, command: PostMessage, actor: Actor, access: OrderAccess | None) -> None:
-    if command.visibility == Visibility.INTERNAL and not actor.may("tickets:write"):
-        raise ValidationFailed("Only staff write internal notes.", path=("visibility",))
-    ticket = await _lock(tx, command.ticket_id, actor, access)
-    body = {"body": command.body.strip()}
-    await _record(tx, ticket, TicketEventKind.MESSAGE, body, actor, command.visibility)
-    if actor.kind != ActorKind.CUSTOMER:  # what was said stands in the ticket's own history
-        written = {"seq": [ticket.last_seq, ticket.last_seq + 1], "visibility": [None, command.visibility]}
-        await audit.record(tx, actor, "ticketPostMessage", f"ticket:{ticket.id}", written)
-
-
-async def _record(  # noqa: PLR0917 - one row's columns
+async def record(  # noqa: PLR0917 - one row's columns
     tx: Tx,
-    ticket: Ticket,
+    ticket_id: UUID,
     kind: TicketEventKind,
     data: Mapping[str, Any],
     actor: Actor,
     visibility: Visibility = Visibility.PUBLIC,
-) -> None:
-    """Appends to the history. The caller holds the ticket's lock, which is what makes seq gapless and in order."""
-    seq = ticket.last_seq + 1
-    await tx.insert(TicketEvent, [_event_row(ticket.id, seq, kind, data, actor, visibility)])
-    await tx.run(update(Ticket).where(Ticket.id == ticket.id).values(last_seq=seq))
-    await announce(tx, TicketChanged(ticket.id, ticket.order_id, seq))
+) -> int:
+    """Appends to the history and tells of it; the seq. Data of public events is shown to the customer."""
+    who = {"actor_kind": actor.kind, "actor_id": actor.id}
+    (row,) = await tx.records(_RECORD, ticket_id=ticket_id, kind=kind, visibility=visibility, data=dict(data), **who)
+    await announce(tx, TicketChanged(ticket_id, row.order_id, row.last_seq))
+    return row.last_seq
 
 
-async def reconcile(tx: Tx, order_id: UUID) -> None:
-    """Opens what is missing so that each line's tickets add up to its quantity. A second run finds nothing."""
-    order = await tx.first(select(Order).where(Order.id == order_id).with_for_update(key_share=True))
-    if order is None:
-        return
-    missing = await _missing(tx, order_id)
-    if not missing:
-        return
-    initial = await workflow.initial_states(tx, list({line.workflow_id for line in missing}))
-    tickets = [_ticket_row(line, initial) for line in missing]
-    await tx.insert(Ticket, tickets)
-    await tx.insert(TicketEvent, (_opening_row(ticket) for ticket in tickets))
-    await _refresh_work_status(tx, order_id)
-    changed = (TicketChanged(ticket["id"], order_id, 1) for ticket in tickets)
-    await announce(tx, *changed, TicketsOpened(order_id, len(tickets)))
-
-
-async def withdraw(tx: Tx, order_id: UUID) -> None:
-    """Undoes `reconcile`: removes the order's tickets that have nothing but their opening event."""
-    await tx.run(select(Order.id).where(Order.id == order_id).with_for_update(key_share=True))
-    await tx.run(delete(Ticket).where(Ticket.order_id == order_id, Ticket.last_seq == 1))
-    await _refresh_work_status(tx, order_id)
-
-
-async def _missing(tx: Tx, order_id: UUID) -> list[Any]:
-    """Lines whose tickets do not add up, with the quantity that is missing and the next split number."""
-    live = (Ticket.workflow_id == WorkflowState.workflow_id) & (Ticket.state == WorkflowState.code)
-    covered = func.coalesce(func.sum(Ticket.quantity).filter(WorkflowState.kind != StateKind.CANCELLED), 0)
-    wanted = OrderLine.quantity - OrderLine.cancelled
-    return await tx.records(
-        select(
-            OrderLine.id,
-            OrderLine.order_id,
-            OrderLine.workflow_id,
-            OrderLine.brief,
-            OrderLine.brief_complete,
-            (wanted - covered).label("quantity"),
-            (func.coalesce(func.max(Ticket.split_number), 0) + 1).label("split_number"),
-        )
-        .outerjoin(Ticket, Ticket.order_line_id == OrderLine.id)
-        .outerjoin(WorkflowState, live)
-        .where(OrderLine.order_id == order_id, OrderLine.workflow_id.is_not(None))
-        .group_by(OrderLine.id)
-        .having(wanted > covered)
-        .order_by(OrderLine.position)
-    )
-
-
-def _ticket_row(line: Any, initial: Mapping[tuple[UUID, InitialFor], str]) -> dict[str, Any]:
-    case_ = InitialFor.COMPLETE_BRIEF if line.brief_complete else InitialFor.INCOMPLETE_BRIEF
-    return {
-        "id": new_id(),
-        "order_id": line.order_id,
-        "order_line_id": line.id,
-        "split_number": line.split_number,
-        "quantity": line.quantity,
-        "workflow_id": line.workflow_id,
-        "state": initial[line.workflow_id, case_],
-        "brief": line.brief,
-        "last_seq": 1,
-    }
-
-
-def _opening_row(ticket: Mapping[str, Any]) -> dict[str, Any]:
-    opened = {"state": ticket["state"]}
-    return _event_row(ticket["id"], 1, TicketEventKind.OPENED, opened, SYSTEM, Visibility.PUBLIC)
-
-
-def _event_row(  # noqa: PLR0917 - one row's columns
-    ticket_id: UUID,
-    seq: int,
-    kind: TicketEventKind,
-    data: Mapping[str, Any],
-    actor: Actor,
-    visibility: Visibility,
-) -> dict[str, Any]:
+def event_row(ticket_id: UUID, seq: int, kind: TicketEventKind, data: Mapping[str, Any], actor: Actor) -> Any:
+    """A public event of a ticket that is just being made."""
     return {
         "ticket_id": ticket_id,
         "seq": seq,
         "kind": kind,
-        "visibility": visibility,
+        "visibility": Visibility.PUBLIC,
         "actor_kind": actor.kind,
         "actor_id": actor.id,
         "data": data,
     }
 
 
-async def _refresh_work_status(tx: Tx, order_id: UUID) -> None:
+_KINDS: Final = (
+    select(WorkflowState.kind)
+    .distinct()
+    .select_from(Ticket)
+    .join(WorkflowState, _IN_STATE)
+    .where(Ticket.order_id == bindparam("order_id", type_=Uuid))
+)
+
+
+async def refresh_work_status(tx: Tx, order_id: UUID) -> None:
     """The order waits for the customer if any ticket does, else it is in progress until all are done."""
-    kinds = await tx.scalars(
-        select(WorkflowState.kind)
-        .distinct()
-        .select_from(Ticket)
-        .join(
-            WorkflowState,
-            (WorkflowState.workflow_id == Ticket.workflow_id) & (WorkflowState.code == Ticket.state),
-        )
-        .where(Ticket.order_id == order_id)
-    )
+    kinds = await tx.scalars(_KINDS, order_id=order_id)
     status = next((status for kind, status in WORK_STATUS.items() if kind in kinds), WorkStatus.NONE)
     await orders.set_work_status(tx, order_id, status)
 

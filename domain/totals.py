@@ -46,9 +46,13 @@ class LineTotal:
 
 @dataclass(frozen=True)
 class Totals:
-    """`subtotal` is the lines before shipping and tax as the region shows prices: gross where inclusive."""
+    """`subtotal` is the lines before shipping and tax as the region shows prices: gross where inclusive.
+
+    `net`, `tax`, `total` and `taxes` are of everything, shipping too.
+    """
 
     subtotal: int
+    shipping: LineTotal
     net: int
     tax: int
     total: int
@@ -70,19 +74,52 @@ def line_total(unit: int, quantity: int, rates: Sequence[Rate], *, inclusive: bo
     return LineTotal(net=net, tax=gross - net, gross=gross, taxes=taxes)
 
 
-def totals(lines: Sequence[LineTotal], rates: Sequence[Rate], currency: str, *, inclusive: bool) -> Totals:
-    """The sums of lines. Without lines everything is zero."""
-    net, gross = sum(line.net for line in lines), sum(line.gross for line in lines)
+NOTHING: Final = LineTotal(0, 0, 0, ())
+
+
+def proportional(amount: int, lines: Sequence[LineTotal], rates: Sequence[Rate], *, inclusive: bool) -> LineTotal:
+    """An amount that is taxed as the lines are: each kind of tax among them gets its share, by what the lines come to.
+
+    Where the lines come to nothing, or there are none, all of it is taxed by `rates`.
+    """
+    worth: dict[tuple[Rate, ...], int] = {}
+    for line in lines:
+        taxed_by = tuple(Rate(tax.name, tax.rate) for tax in line.taxes)
+        worth[taxed_by] = worth.get(taxed_by, 0) + (line.gross if inclusive else line.net)
+    if not sum(worth.values()):
+        return line_total(amount, 1, rates, inclusive=inclusive)
+    shares = zip(worth, spread(amount, list(worth.values())), strict=True)
+    parts = [line_total(share, 1, taxed_by, inclusive=inclusive) for taxed_by, share in shares]
+    net, gross = sum(part.net for part in parts), sum(part.gross for part in parts)
+    return LineTotal(net, gross - net, gross, by_rate(parts, ()))
+
+
+def by_rate(parts: Sequence[LineTotal], first: Sequence[Rate]) -> tuple[TaxAmount, ...]:
+    """The taxes of all parts summed by name and rate, `first` before the others even where they are nothing."""
+    sums = {(rate.name, rate.rate): 0 for rate in first}
+    for tax in (tax for part in parts for tax in part.taxes):
+        sums[tax.name, tax.rate] = sums.get((tax.name, tax.rate), 0) + tax.amount
+    return tuple(TaxAmount(name, rate, amount) for (name, rate), amount in sums.items())
+
+
+def totals(
+    lines: Sequence[LineTotal],
+    rates: Sequence[Rate],
+    currency: str,
+    *,
+    inclusive: bool,
+    shipping: LineTotal = NOTHING,
+) -> Totals:
+    """The sums of lines and shipping. Without either everything is zero."""
+    parts = [*lines, shipping]
+    net, gross = sum(part.net for part in parts), sum(part.gross for part in parts)
     times(gross, 1)
-    by_rate = tuple(
-        TaxAmount(r.name, r.rate, sum(t.amount for line in lines for t in line.taxes if t.name == r.name))
-        for r in rates
-    )
     return Totals(
-        subtotal=gross if inclusive else net,
+        subtotal=sum(line.gross if inclusive else line.net for line in lines),
+        shipping=shipping,
         net=net,
         tax=gross - net,
         total=gross,
-        taxes=by_rate,
+        taxes=by_rate(parts, rates),
         currency=currency,
     )

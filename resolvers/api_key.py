@@ -3,15 +3,27 @@
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, true
+from sqlalchemy import Uuid, any_, bindparam, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from db import ApiKey
+from db import ApiKey, Channel
 from domain import api_key as api_keys
 from domain.api_key import CreateApiKey, Made, RotateApiKey
+from domain.refusal import gathered
+from engine.batch import Batch
 from resolvers import ids
 from resolvers.context import Ctx
 from resolvers.page import Listed, Page, PageArgs, Sort
 
+
+async def _channels(ctx: Ctx, keys: list[tuple[UUID, ...]]) -> list[Any]:
+    named = sorted({channel for channels in keys for channel in channels})
+    by_id = {row.id: row for row in await ctx.read.all(_CHANNELS, channels=named)}
+    return [[by_id[channel] for channel in channels] for channels in keys]
+
+
+_CHANNELS = select(Channel).where(Channel.id == any_(bindparam("channels", type_=ARRAY(Uuid))))
+channels_of_key = Batch("channels of key", _channels)
 all_keys = Listed(select(ApiKey), Sort("api_key.id", (ApiKey.id,)))
 
 
@@ -26,7 +38,11 @@ async def find(ctx: Ctx, key_id: UUID) -> ApiKey | None:
 
 
 async def create(ctx: Ctx, given: Any) -> dict[str, Any]:
-    command = CreateApiKey(given.kind, given.name, tuple(given.scopes), given.expires_at)
+    channels = [
+        (("channel_ids", str(i)), lambda public_id=public_id: ids.decode("Channel", public_id))
+        for i, public_id in enumerate(given.channel_ids)
+    ]
+    command = CreateApiKey(given.kind, given.name, tuple(given.scopes), given.expires_at, tuple(gathered(channels)))
     async with ctx.shop.tx() as tx:
         return _shown_once(await api_keys.create(tx, command, ctx.actor))
 

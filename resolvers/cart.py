@@ -1,54 +1,123 @@
-"""Carts: reading one, changing one, completing one."""
+"""Carts: reading one, completing one."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from collections.abc import Iterable, Mapping
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
+from strawberry.utils.str_converters import to_camel_case
 
 from db import Cart, CartLine, Order
 from db.cart import CartStatus
 from db.order import OrderStatus
-from domain import address
 from domain import cart as carts
-from domain import cart_line as cart_lines
-from domain.address import Address
-from domain.assessment import Assessment, assess
+from domain import warning
+from domain.assessment import Assessment, assess, told
 from domain.cart import CartKey
-from domain.cart_line import AddLine, ChangeLine
+from domain.cart_warning import known, short_stock
 from domain.checkout import CompleteCart
+from domain.delivery import Offered
 from domain.money import Money, minor_units
+from domain.processes.complete_cart import cancel_payment as end_payment
 from domain.processes.complete_cart import complete_cart
-from domain.refusal import gathered, under
+from domain.processes.pay import Acting
+from domain.processes.quote_delivery import all_quoted, quoted, with_quotes
+from domain.refusal import under
+from domain.warning import Notice, ShortStock
 from engine.batch import Batch
 from resolvers import ids
 from resolvers.batches import one
 from resolvers.catalog import variant_by_id
 from resolvers.context import Ctx, order_token
+from resolvers.place import Place
 
 cart_by_id = one(select(Cart), Cart.id)
 order_of_cart = one(select(Order).where(Order.status != OrderStatus.PENDING), Order.cart_id)
 
 
 async def _assess(ctx: Ctx, keys: list[Any]) -> list[Any]:
-    """What the lines show of their variants was read with them."""
+    """Of a delivery that was chosen, a price that nobody knows any more is asked for once."""
     assessments = await assess(ctx.read, await ctx.loaded.load_many(cart_by_id, keys))
-    for line in (line for assessment in assessments for line in assessment.lines):
+    return [_kept(ctx, await quoted(ctx.shop, assessment)) for assessment in assessments]
+
+
+def _kept(ctx: Ctx, assessment: Assessment) -> Assessment:
+    """What the lines show of their variants was read with them."""
+    for line in assessment.lines:
         ctx.loaded.prime(variant_by_id, line.row["variant_id"], line.variant)
-    return assessments
+    return assessment
 
 
 assessment_of_cart = Batch("assessment of cart", _assess)
 
 
-def _shown(ctx: Ctx, cart: Cart) -> Cart:
+async def _deliveries(ctx: Ctx, keys: list[Any]) -> list[Any]:
+    """With the prices of everything that could be chosen, so providers may have to be asked."""
+    assessments = await ctx.loaded.load_many(assessment_of_cart, keys)
+    return [await all_quoted(ctx.shop, assessment) for assessment in assessments]
+
+
+async def _warnings(ctx: Ctx, keys: list[Any]) -> list[Any]:
+    assessments = await ctx.loaded.load_many(assessment_of_cart, keys)
+    short = await short_stock(ctx.read, [one for one in assessments if one.cart.status != CartStatus.COMPLETED])
+    by_cart = {notice.line_id: notice for notices in short for notice in notices}
+    return [_noticed(assessment, by_cart) for assessment in assessments]
+
+
+deliveries_of_cart = Batch("deliveries of cart", _deliveries)
+warnings_of_cart = Batch("warnings of cart", _warnings)
+
+
+def _noticed(assessment: Assessment, short: Mapping[UUID, ShortStock]) -> list[dict[str, Any]]:
+    """What was completed is agreed: nothing about it is news."""
+    if assessment.cart.status == CartStatus.COMPLETED:
+        return []
+    of_lines = (short[line.row["id"]] for line in assessment.lines if line.row["id"] in short)
+    return noticed((*known(assessment), *of_lines))
+
+
+def noticed(notices: Iterable[Notice]) -> list[dict[str, Any]]:
+    """Warnings as the schema shows them, their paths in its names."""
+    return [{**warning.data(one), "path": [to_camel_case(part) for part in one.path]} for one in notices]
+
+
+def deliveries(assessment: Assessment) -> list[dict[str, Any]]:
+    return [_delivery(assessment, offered) for offered in assessment.delivery.offered]
+
+
+def delivery(assessment: Assessment) -> dict[str, Any] | None:
+    chosen = assessment.delivery.chosen
+    return _delivery(assessment, chosen) if chosen is not None else None
+
+
+def _delivery(assessment: Assessment, offered: Offered) -> dict[str, Any]:
+    return {
+        "option_id": offered.way.id,
+        "code": offered.way.code,
+        "name": offered.way.name,
+        "total": offered.total,
+        "currency": assessment.totals.currency,
+        "days": (offered.days_min, offered.days_max),
+        "is_chosen": assessment.cart.delivery_option_id == offered.way.id,
+        "is_fallback": offered.is_fallback,
+    }
+
+
+def shown(ctx: Ctx, cart: Cart) -> Cart:
     """A cart as it was just read or written: what belongs to it is loaded for this row."""
     ctx.loaded.prime(cart_by_id, cart.id, cart)
     return cart
 
 
+def shown_as_assessed(ctx: Ctx, assessment: Assessment) -> Cart:
+    """The same with what it came to, unless somebody has still to be asked for a price."""
+    if assessment.delivery.chosen_unquoted is None:
+        ctx.loaded.prime(assessment_of_cart, assessment.cart.id, _kept(ctx, told(assessment)))
+    return shown(ctx, assessment.cart)
+
+
 def lines(assessment: Assessment) -> list[dict[str, Any]]:
-    """The lines of a cart with everything that they show; their variants are read in the cart's region."""
+    """The lines of a cart with everything that they show; their variants are read where the cart is."""
     return [
         {
             **line.row,
@@ -56,7 +125,7 @@ def lines(assessment: Assessment) -> list[dict[str, Any]]:
             "price": line.price,
             "total": line.total,
             "currency": assessment.totals.currency,
-            "region_id": assessment.region.id,
+            "place": Place(assessment.cart.region_id, assessment.cart.channel_id),
         }
         for line in assessment.lines
     ]
@@ -72,124 +141,45 @@ async def line(ctx: Ctx, line_id: UUID) -> dict[str, Any] | None:
     return next((found for found in listed if found["id"] == line_id), None)
 
 
-def _key(ctx: Ctx, given: Any, *path: str) -> CartKey:
+def key_of(ctx: Ctx, given: Any) -> CartKey:
+    """Of the input of a write."""
     token = given.token if given.token is not None else ctx.cart_token
-    return CartKey(ids.decode("Cart", given.cart_id, *path), token, ctx.actor)
+    return CartKey(ids.decode("Cart", given.cart_id, "cart_id"), token, ctx.actor, getattr(given, "if_version", None))
 
 
 async def cart(ctx: Ctx, by: CartKey) -> Cart | None:
     found = await carts.find(ctx.read, by)
-    return _shown(ctx, found) if found is not None else None
+    return shown(ctx, found) if found is not None else None
 
 
 def key(ctx: Ctx, cart_id: str, token: str | None) -> CartKey:
     return CartKey(ids.decode("Cart", cart_id, "id"), token if token is not None else ctx.cart_token, ctx.actor)
 
 
-async def create(ctx: Ctx, given: Any) -> dict[str, Any]:
-    email = address.normalised_email(given.email) if given.email is not None else None
-    lines = _added(given.lines or [])
-    region = await ctx.region()
-    async with ctx.shop.tx() as tx:
-        empty, token = await carts.create(tx, region, ctx.actor, email)
-        made = await cart_lines.add_lines(tx, empty, lines)
-    return {"cart": _shown(ctx, made), "token": token}
-
-
-def _added(lines: list[Any]) -> list[AddLine]:
-    return gathered(
-        [
-            (
-                ("lines", str(i)),
-                lambda line=line: AddLine(
-                    ids.decode("Variant", line.variant_id, "variant_id"), line.quantity, line.brief
-                ),
-            )
-            for i, line in enumerate(lines)
-        ]
-    )
-
-
-async def add_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
-    by, commands = _key(ctx, given, "cart_id"), _added(given.lines)
-    async with ctx.shop.tx() as tx:
-        changed = await cart_lines.add_lines(tx, await carts.lock_open(tx, by), commands)
-    return {"cart": _shown(ctx, changed)}
-
-
-async def update_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
-    commands = gathered(
-        [
-            (
-                ("lines", str(i)),
-                lambda line=line: ChangeLine(ids.decode("CartLine", line.line_id, "line_id"), line.quantity),
-            )
-            for i, line in enumerate(given.lines)
-        ]
-    )
-    by = _key(ctx, given, "cart_id")
-    async with ctx.shop.tx() as tx:
-        changed = await cart_lines.change_lines(tx, await carts.lock_open(tx, by), commands)
-    return {"cart": _shown(ctx, changed)}
-
-
-async def remove_lines(ctx: Ctx, given: Any) -> dict[str, Any]:
-    lines = gathered(
-        [
-            (("line_ids", str(i)), lambda line_id=line_id: ids.decode("CartLine", line_id))
-            for i, line_id in enumerate(given.line_ids)
-        ]
-    )
-    by = _key(ctx, given, "cart_id")
-    async with ctx.shop.tx() as tx:
-        changed = await cart_lines.remove_lines(tx, await carts.lock_open(tx, by), lines)
-    return {"cart": _shown(ctx, changed)}
-
-
-async def set_customer(ctx: Ctx, given: Any) -> dict[str, Any]:
-    by, email = _key(ctx, given, "cart_id"), address.normalised_email(given.email)
-    async with ctx.shop.tx() as tx:
-        changed = await carts.set_customer(tx, await carts.lock_open(tx, by), ctx.actor, email)
-    return {"cart": _shown(ctx, changed)}
-
-
-async def set_addresses(ctx: Ctx, given: Any) -> dict[str, Any]:
-    by = _key(ctx, given, "cart_id")
-    parts: list[tuple[tuple[str, ...], Callable[[], Address]]] = [
-        (("shipping_address",), lambda: _address(given.shipping_address))
-    ]
-    if given.billing_address is not None:
-        parts.append((("billing_address",), lambda: _address(given.billing_address)))
-    shipping, *billing = gathered(parts)
-    async with ctx.shop.tx() as tx:
-        changed, inside = await carts.set_addresses(tx, await carts.lock_open(tx, by), shipping, *billing)
-    return {"cart": _shown(ctx, changed), "warnings": [] if inside else [_outside(shipping)]}
-
-
-def _address(given: Any) -> Address:
-    parts = cast("dict[str, Any]", vars(given))
-    return Address(**{name: value for name, value in parts.items() if value is not None})
-
-
-def _outside(shipping: Address) -> dict[str, Any]:
-    """Shipping outside of the cart's region is unusual, not forbidden."""
-    return {
-        "__typename": "OutsideRegion",
-        "code": "outside_region",
-        "message": f"{shipping.country} is not a country of the cart's region.",
-        "path": ["shippingAddress", "country"],
-        "country": shipping.country,
-    }
+def money_of(given: Any) -> Money:
+    """An amount of an input; what is wrong with it is told below its path."""
+    return Money(minor_units(given.amount, given.currency), given.currency)
 
 
 async def complete(ctx: Ctx, given: Any) -> dict[str, Any]:
-    by = _key(ctx, given, "cart_id")
+    by = key_of(ctx, given)
     with under("expected_total"):
-        currency = given.expected_total.currency
-        expected = Money(minor_units(given.expected_total.amount, currency), currency)
-    placed = await complete_cart(ctx.shop, CompleteCart(by, expected, given.idempotency_key, given.payment_provider))
+        expected = money_of(given.expected_total)
+    session = given.payment_session_id
+    session_id = None if session is None else ids.decode("PaymentSession", session, "payment_session_id")
+    with under("expected_amount_due"):
+        due = money_of(given.expected_amount_due) if given.expected_amount_due is not None else None
+    named = (given.idempotency_key, given.payment_provider, session_id)
+    command = CompleteCart(by, expected, *named, expected_due=due)
+    outcome = await with_quotes(ctx.shop, by, lambda: complete_cart(ctx.shop, command))
+    if isinstance(outcome, Acting):
+        return {"next_action": outcome.next_action, "cart": await cart(ctx, by)}
     return {
-        "order": placed.order,
-        "access_token": order_token(ctx, placed.order),
-        "cart": _shown(ctx, placed.cart),
+        "order": outcome.order,
+        "access_token": order_token(ctx, outcome.order),
+        "cart": shown(ctx, outcome.cart),
     }
+
+
+async def cancel_payment(ctx: Ctx, given: Any) -> dict[str, Any]:
+    return {"cart": shown(ctx, await end_payment(ctx.shop, key_of(ctx, given)))}

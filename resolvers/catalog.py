@@ -1,12 +1,13 @@
 """Products and what belongs to them."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import Select, Uuid, any_, bindparam, func, select
+from sqlalchemy import Select, Uuid, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import (
@@ -19,20 +20,20 @@ from db import (
     ProductCollection,
     ProductOption,
     Region,
-    StockLevel,
     Variant,
     VariantOptionValue,
-    VariantStockItem,
 )
 from db.base import Base
-from db.catalog import ProductStatus
 from domain import price
+from domain.availability import NOT_TRACKED, Availability, available
 from domain.price import Wanted
+from domain.publication import FOR_SALE
 from engine.batch import Batch
 from resolvers import ids
 from resolvers.batches import connected, grouped, itself, many, one, shared
 from resolvers.context import Ctx
 from resolvers.page import Listed, Page, PageArgs, Sort
+from resolvers.place import Place
 from resolvers.request_error import BadUserInput
 
 
@@ -42,11 +43,34 @@ def _shown(model: type[Base], *unseen: str) -> Select[Any]:
 
 
 VARIANTS = _shown(Variant, "combination", "metadata", "allow_backorder", "taxable", "weight_unit", "created_at")
-PUBLISHED = _shown(Product, "metadata", "updated_at").where(Product.status == ProductStatus.PUBLISHED)
+PUBLISHED = _shown(Product, "metadata", "updated_at").where(FOR_SALE)
+"""In the sales channel of the parameter `channel`."""
 LIVE_VARIANTS = VARIANTS.where(Variant.archived_at.is_(None))
 BY_ID = Sort("product.id", (Product.id,))
 
-product_by_id = shared(one(PUBLISHED, Product.id), product=itself)
+
+def for_sale(statement: Select[Any], key: Any) -> Batch:
+    """The one row whose `key` column has the value, of a statement that reads what `PUBLISHED` does; or null.
+
+    Keys are (value, place); place null: that of the operation.
+    """
+    wanted = statement.where(key == any_(bindparam("keys", type_=ARRAY(Uuid))))
+
+    async def load(ctx: Ctx, keys: list[tuple[UUID, Place | None]]) -> list[Any]:
+        own = None if all(place is not None for _, place in keys) else await ctx.channel()
+        in_channel: dict[UUID | None, list[UUID]] = defaultdict(list)
+        for value, place in keys:
+            in_channel[own if place is None else place.channel].append(value)
+        found: dict[Any, Any] = {}
+        for channel, values in in_channel.items():
+            for row in await ctx.read.records(wanted, keys=values, channel=channel):
+                found[channel, row[key.key]] = row
+        return [found.get((own if place is None else place.channel, value)) for value, place in keys]
+
+    return Batch(f"for sale by {key}", load)
+
+
+product_by_id = shared(for_sale(PUBLISHED, Product.id), product=itemgetter(0))
 variant_by_id = one(VARIANTS, Variant.id)
 media_by_id = shared(one(select(Media), Media.id))
 region_by_id = one(select(Region), Region.id)
@@ -112,12 +136,15 @@ async def _options(ctx: Ctx, products: list[UUID]) -> list[Any]:
     return grouped(_with_values(rows), "product_id", products)
 
 
+OPTIONS_FOR_SALE = OPTIONS.join(Product, Product.id == ProductOption.product_id).where(
+    FOR_SALE, ProductOption.id == any_(bindparam("options", type_=ARRAY(Uuid)))
+)
+
+
 async def _option(ctx: Ctx, options: list[UUID]) -> list[Any]:
     """Only those of products that can be seen."""
-    seen = OPTIONS.join(Product, Product.id == ProductOption.product_id).where(
-        Product.status == ProductStatus.PUBLISHED, ProductOption.id == any_(cast(Any, options))
-    )
-    by_id = {option["id"]: option for option in _with_values(await ctx.read.records(seen))}
+    rows = await ctx.read.records(OPTIONS_FOR_SALE, options=options, channel=await ctx.channel())
+    by_id = {option["id"]: option for option in _with_values(rows)}
     return [by_id.get(option) for option in options]
 
 
@@ -132,16 +159,16 @@ REGIONS = select(Region).order_by(Region.is_default.desc(), Region.name)
 
 async def products(ctx: Ctx, args: PageArgs) -> Page:
     ctx.reads.add("products")
-    return await published.page(ctx, args)
+    return await published.page(ctx, args, channel=await ctx.channel())
 
 
 async def product(ctx: Ctx, by: Any) -> Product | None:
     """By handle or by id; drafts are nowhere to be seen."""
     if by.handle is not None:
-        row = await ctx.read.first(BY_HANDLE, handle=by.handle)
+        row = await ctx.read.first(BY_HANDLE, handle=by.handle, channel=await ctx.channel())
         ctx.reads.add("products" if row is None else row.id)
         return row
-    return await ctx.load(product_by_id, ids.decode("Product", by.id, "by", "id"))
+    return await ctx.load(product_by_id, (ids.decode("Product", by.id, "by", "id"), None))
 
 
 async def regions(ctx: Ctx) -> list[Region]:
@@ -156,76 +183,57 @@ async def _prices(ctx: Ctx, keys: list[tuple[UUID, int, UUID | None]]) -> list[A
     return await price.best(ctx.read, [Wanted(v, quantity, region or cast(UUID, own)) for v, quantity, region in keys])
 
 
-def _in_region(batch: Batch) -> Batch:
-    """The same rows, read in a region of their own: that of the cart through which one came to them.
+def _in_place(batch: Batch, within: Callable[[Any, Place | None], Hashable] = lambda key, _: key) -> Batch:
+    """The same rows, read in a place of their own: that of the cart through which one came to them.
 
-    Keys are (key, region); region null: that of the operation.
+    Keys are (key, place); place null: that of the operation. `within` makes the batch's key of both.
     """
 
-    async def load(ctx: Ctx, keys: list[tuple[UUID, UUID | None]]) -> list[Any]:
-        rows = await ctx.loaded.load_many(batch, [key for key, _ in keys])
-        return [_put_in(region, row) for row, (_, region) in zip(rows, keys, strict=True)]
+    async def load(ctx: Ctx, keys: list[tuple[UUID, Place | None]]) -> list[Any]:
+        rows = await ctx.loaded.load_many(batch, [within(key, place) for key, place in keys])
+        return [_put_in(place, row) for row, (_, place) in zip(rows, keys, strict=True)]
 
-    return Batch(f"{batch.name} in region", load)
-
-
-def _put_in(region: UUID | None, row: Any) -> Any:
-    return row if region is None or row is None else {**row, "context_region_id": region}
+    return Batch(f"{batch.name} in place", load)
 
 
-variant_in_region = _in_region(variant_by_id)
-product_in_region = shared(_in_region(product_by_id), product=itemgetter(0))
+def _put_in(place: Place | None, row: Any) -> Any:
+    return row if place is None or row is None else {**row, "place": place}
 
 
-async def _variants(ctx: Ctx, keys: list[tuple[UUID, PageArgs, UUID | None]]) -> list[Page]:
-    """Pages of variants; keys are (product, page, region), region null: that of the operation."""
+variant_in_place = _in_place(variant_by_id)
+product_in_place = shared(_in_place(product_by_id, lambda key, place: (key, place)), product=itemgetter(0))
+
+
+async def _variants(ctx: Ctx, keys: list[tuple[UUID, PageArgs, Place | None]]) -> list[Page]:
+    """Pages of variants; keys are (product, page, place), place null: that of the operation."""
     pages = await ctx.loaded.load_many(variants_of_product, [(product, args) for product, args, _ in keys])
     return [
-        page if region is None else replace(page, nodes=[_put_in(region, row) for row in page.nodes])
-        for page, (_, _, region) in zip(pages, keys, strict=True)
+        page if place is None else replace(page, nodes=[_put_in(place, row) for row in page.nodes])
+        for page, (_, _, place) in zip(pages, keys, strict=True)
     ]
 
 
-variants_in_region = shared(Batch("variants in region", _variants), product=itemgetter(0))
+variants_in_place = shared(Batch("variants in place", _variants), product=itemgetter(0))
 price_of_variant = shared(Batch("price of variant", _prices), "region")
 
 
-def price_keys(variants: Sequence[Any], quantity: int) -> list[tuple[UUID, int, UUID | None]]:
+def price_keys(variants: Sequence[Any], quantity: int) -> list[tuple[UUID, int, UUID | None] | None]:
     if not 1 <= quantity <= 1_000_000:
         raise BadUserInput("A quantity is 1 to 1,000,000.", "quantity")
-    return [(variant["id"], quantity, variant.get("context_region_id")) for variant in variants]
+    return [_price_key(variant, quantity, variant.get("place")) for variant in variants]
 
 
-class Unlimited:
-    """It is not counted: it sells without limit."""
+def _price_key(variant: Any, quantity: int, place: Place | None) -> tuple[UUID, int, UUID | None] | None:
+    """None, so no price, for what lies in a cart and is not for sale there any more."""
+    if place is None:
+        return variant["id"], quantity, None
+    return (variant["id"], quantity, place.region) if variant.get("live", True) else None
 
 
-async def _availability(ctx: Ctx, keys: list[tuple[UUID, bool]]) -> list[int | Unlimited]:
+async def _availability(ctx: Ctx, keys: list[tuple[UUID, bool]]) -> list[Availability]:
     """Keys are (variant, whether its stock is managed)."""
-    units = await _available(ctx, [variant for variant, managed in keys if managed])
-    return [units[variant] if managed else Unlimited() for variant, managed in keys]
-
-
-FREE = func.greatest(StockLevel.on_hand + StockLevel.backorder_limit - StockLevel.reserved - StockLevel.allocated, 0)
-PER_ITEM = (
-    select(VariantStockItem.variant_id, (func.coalesce(func.sum(FREE), 0) / VariantStockItem.quantity).label("units"))
-    .outerjoin(StockLevel, StockLevel.stock_item_id == VariantStockItem.stock_item_id)
-    .where(VariantStockItem.variant_id == any_(bindparam("variants", type_=ARRAY(Uuid))))
-    .group_by(VariantStockItem.variant_id, VariantStockItem.stock_item_id, VariantStockItem.quantity)
-    .subquery()
-)
-AVAILABLE = select(PER_ITEM.c.variant_id, func.floor(func.min(PER_ITEM.c.units)).label("units")).group_by(
-    PER_ITEM.c.variant_id
-)
-
-
-async def _available(ctx: Ctx, variants: list[UUID]) -> dict[UUID, int]:
-    """How many of each could be promised now: of its items, the one of which there is least."""
-    if not variants:
-        return {}
-    rows = await ctx.read.records(AVAILABLE, variants=variants)
-    units = {row["variant_id"]: int(row["units"]) for row in rows}
-    return {variant: units.get(variant, 0) for variant in variants}
+    known = await available(ctx.read, [variant for variant, managed in keys if managed])
+    return [known[variant] if managed else NOT_TRACKED for variant, managed in keys]
 
 
 available_of_variant = shared(Batch("available of variant", _availability))

@@ -4,23 +4,27 @@ import asyncio
 from collections.abc import Hashable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Select, bindparam, select
 
 from db import Order, Region, RegionCountry
 from db.connection import PooledRead, Read
 from db.operation import OperationRead
 from db.session import Purpose
 from db.workflow import ActorKind
+from domain import channel as channels
 from domain.actor import Actor, OrderAccess
+from domain.channel import Bound
 from domain.processes.shop import Shop
 from domain.refusal import Refusal
 from domain.session import Begun
 from engine.batch import Batch, Loaded
 from engine.plan import Selection
 from resolvers import ids
+from resolvers.place import find_channel
 from resolvers.request_error import BadUserInput, Forbidden, Unauthenticated
 from resolvers.trace import Trace, TracedLoaded
 
@@ -55,6 +59,14 @@ class Tokens(Protocol):
     def order_token(self, access: OrderAccess, seconds: int | None = None) -> str: ...
 
     def read_order_token(self, token: str) -> OrderAccess | None: ...
+
+    def upload_token(self, file_id: UUID, until: datetime) -> str:
+        """Lets put the bytes of a file that was announced."""
+        ...
+
+    def file_token(self, file_id: UUID, width: int | None, seconds: int) -> str:
+        """Lets read a file, or its thumbnail of this width."""
+        ...
 
     def seal(self, plain: str) -> str: ...
 
@@ -130,6 +142,8 @@ class Ctx:
     """The order that it opens."""
     buyer_address: str = ""
     """The network address of whoever buys, as far as it is known from somebody who is trusted."""
+    bound: Bound | None = None
+    """The sales channels of the publishable key that was sent; null: none was."""
     device: str = ""
     """What the client calls itself."""
     cookies: Cookies | None = None
@@ -145,6 +159,7 @@ class Ctx:
     shared: bool = False
     """All of the answer is the same for everybody who asks the same in the same context."""
     _region: "asyncio.Future[Region] | None" = None
+    _channel: "asyncio.Future[UUID] | None" = None
     loaded: Loaded = field(init=False)
     read: Read = field(init=False)
 
@@ -193,7 +208,10 @@ class Ctx:
             return
         if self.actor.id is None and self.actor.api_key_id is None:
             raise Unauthenticated("Sign in first.")
-        raise Forbidden(f"This needs the permission {needs}.", needs=needs)
+        advice = f"This needs the permission {needs}."
+        if self.actor.factor_demanded and not self.actor.permissions:
+            advice += " Staff here have none before they have a second factor: staffTotpBegin sets one up."
+        raise Forbidden(advice, needs=needs)
 
     def order_access(self, given: str | None) -> OrderAccess | None:
         """What the access token in the input, or else in the header, proves; nothing if it is not one of ours."""
@@ -209,17 +227,36 @@ class Ctx:
             self._region = asyncio.ensure_future(find_region(self.read, self.choice))
         return await self._region
 
+    async def channel(self) -> UUID | None:
+        """The sales channel of this operation; null is the default one, which statements find by themselves."""
+        if self.choice.channel is None and self.bound is None:
+            return None
+        if self._channel is None:
+            self._channel = asyncio.ensure_future(find_channel(self.read, self.choice.channel, self.bound))
+        return await self._channel
+
     @property
-    def resolved_region(self) -> Region | None:
-        """The region, if anything asked for it."""
-        done = self._region is not None and self._region.done() and not self._region.cancelled()
-        return self._region.result() if self._region and done and not self._region.exception() else None
+    def resolved_region(self) -> Any:
+        """The region, if anything asked for it; it knows the default channel as well."""
+        return _done(self._region)
+
+    @property
+    def resolved_channel(self) -> UUID | None:
+        """The channel, as far as it is known: if anything asked for one that is not the default, or for the region."""
+        if self.choice.channel is not None or self.bound is not None:
+            return _done(self._channel)
+        region = self.resolved_region
+        return None if region is None else region.default_channel_id
+
+
+def _done(asked: "asyncio.Future[Any] | None") -> Any:
+    """What was found, if anything asked for it and it was found."""
+    done = asked is not None and asked.done() and not asked.cancelled()
+    return asked.result() if asked and done and not asked.exception() else None
 
 
 async def find_region(read: Read, choice: ContextChoice) -> Region:
     """By id, else by country, else the default one."""
-    if choice.channel is not None:
-        raise BadUserInput("This shop has no sales channels.", "channel")
     given: dict[str, Any] = {}
     if choice.region is not None:
         try:
@@ -228,7 +265,7 @@ async def find_region(read: Read, choice: ContextChoice) -> Region:
             raise BadUserInput(refusal.message, "region") from None
     if choice.country is not None:
         given["country"] = choice.country
-    region = await read.first(_REGIONS["region" in given, "country" in given], **given)
+    region: Any = await read.first(_REGIONS["region" in given, "country" in given], **given)
     if region is None:
         argument = "region" if choice.region is not None else "country"
         raise BadUserInput("There is no such region in this shop.", argument)
@@ -239,11 +276,12 @@ _BY_ID = Region.id == bindparam("region")
 _BY_COUNTRY = Region.id == (
     select(RegionCountry.region_id).where(RegionCountry.country == bindparam("country")).scalar_subquery()
 )
+_REGION: Select[Any] = select(*Region.__table__.c, channels.DEFAULT.label("default_channel_id"))
 _REGIONS = {
-    (False, False): select(Region).order_by(Region.is_default.desc(), Region.id).limit(1),
-    (True, False): select(Region).where(_BY_ID),
-    (False, True): select(Region).where(_BY_COUNTRY),
-    (True, True): select(Region).where(_BY_ID, _BY_COUNTRY),
+    (False, False): _REGION.order_by(Region.is_default.desc(), Region.id).limit(1),
+    (True, False): _REGION.where(_BY_ID),
+    (False, True): _REGION.where(_BY_COUNTRY),
+    (True, True): _REGION.where(_BY_ID, _BY_COUNTRY),
 }
 """By whether a region and whether a country was chosen."""
 

@@ -1,6 +1,7 @@
 """Customers: signing in, and what they and staff see of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -17,6 +18,7 @@ from engine.batch import Batch
 from resolvers import ids
 from resolvers import password as password_
 from resolvers.batches import connected, many, one
+from resolvers.cart_write import merged_cart
 from resolvers.context import Ctx
 from resolvers.page import Listed, Page, PageArgs, Sort, page_of
 from resolvers.session import SIGN_IN, Limits, counted_attempt, signed_in, succeeded
@@ -45,7 +47,11 @@ async def customer_sign_in(ctx: Ctx, given: Any) -> dict[str, Any]:
         await admit(tx, found)
         await succeeded(tx, SIGN_IN, who)
         handed = await signed_in(ctx, ActorKind.CUSTOMER, found.id, tx, given.tokens)
-    return {"customer": await ctx.read.one(select(Customer).where(Customer.id == found.id)), **handed}
+    signed = await ctx.read.one(select(Customer).where(Customer.id == found.id))
+    if ctx.actor.id is None and ctx.actor.api_key_id is None:
+        ctx.actor = replace(ctx.actor, id=found.id)  # a guest until now; the payload shows them what is theirs
+    token = given.cart_token if given.cart_token is not None else ctx.cart_token
+    return {"customer": signed, **handed, **(await merged_cart(ctx, token, found.id) if token else {})}
 
 
 async def shown_again(ctx: Ctx, password: str, path: str = "password") -> Credentials:
@@ -74,7 +80,7 @@ async def customers(ctx: Ctx, args: PageArgs, email: str | None) -> Page:
     return await customers_by_email.page(ctx, args, prefix=email.lower())
 
 
-def _for(
+def shown_to(
     permission: str, batch: Batch, *, own: bool = True, owner: Callable[[Any], UUID] = lambda key: key, none: Any = list
 ) -> Batch:
     """What belongs to customers, shown to staff with the permission and to the customer; `none` to anybody else."""
@@ -92,17 +98,17 @@ async def _nothing() -> int:
     return 0
 
 
-addresses_of_customer = _for(
+addresses_of_customer = shown_to(
     "customers:read",
     many(select(CustomerAddress).order_by(CustomerAddress.id), CustomerAddress.customer_id),
 )
-orders_of_customer = _for(
+orders_of_customer = shown_to(
     "orders:read",
     connected(select(Order).where(Order.status != OrderStatus.PENDING), Order.customer_id, ORDERS),
     owner=lambda key: key[0],
     none=lambda: page_of([], ORDERS, PageArgs(), _nothing),
 )
-groups_of_customer = _for(
+groups_of_customer = shown_to(
     "customers:read",
     many(
         select(*CustomerGroup.__table__.c, CustomerGroupMember.customer_id)

@@ -10,26 +10,42 @@ from domain.refusal import ValidationFailed
 SUFFIX: Final = 26
 PREFIXES: Final = {
     "ApiKey": "apikey",
+    "CannedReply": "reply",
     "Cart": "cart",
     "CartLine": "cartline",
     "Category": "category",
+    "Channel": "channel",
     "Collection": "collection",
     "Customer": "customer",
     "CustomerAddress": "address",
     "CustomerGroup": "group",
+    "DeliveryOption": "delivery",
+    "GiftCard": "giftcard",
+    "File": "file",
+    "Fulfilment": "fulfilment",
     "Media": "media",
     "Order": "order",
     "OrderLine": "orderline",
     "OptionValue": "value",
+    "Payment": "payment",
     "PaymentAttempt": "attempt",
+    "PaymentOperation": "operation",
+    "PaymentSession": "paysession",
     "Product": "prod",
     "ProductOption": "option",
     "Region": "region",
     "Role": "role",
     "Session": "session",
     "Staff": "staff",
+    "StockItem": "stockitem",
+    "StockLevel": "stocklevel",
+    "StockLocation": "stocklocation",
+    "StockSettings": "stocksettings",
+    "StoreCredit": "credit",
     "Ticket": "ticket",
+    "TicketProof": "proof",
     "Variant": "variant",
+    "Workflow": "workflow",
 }
 """By the name of the GraphQL type."""
 
@@ -37,6 +53,11 @@ PREFIXES: Final = {
 def encode(kind: str, key: UUID) -> str:
     """The public id of a row: `encode("Cart", id)` is `cart_01h…`."""
     return f"{PREFIXES[kind]}_{base32.encode(key.bytes)}"
+
+
+def encode_text(kind: str, key: str | None) -> str | None:
+    """The public id of a key as JSON has it."""
+    return None if key is None else encode(kind, UUID(key))
 
 
 def decode(kind: str, public: str, *path: str) -> UUID:
@@ -49,4 +70,5 @@ def decode(kind: str, public: str, *path: str) -> UUID:
             key = None
         if key is not None and base32.encode(key.bytes) == suffix:
             return key
-    raise ValidationFailed(f"This is not the id of a {kind}: such ids begin with {PREFIXES[kind]}_.", path=path)
+    a = "an" if kind[0] in "AEIOU" else "a"
+    raise ValidationFailed(f"This is not the id of {a} {kind}: such ids begin with {PREFIXES[kind]}_.", path=path)

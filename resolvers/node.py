@@ -23,20 +23,36 @@ from db import (
     Ticket,
     Variant,
 )
-from db.catalog import ProductStatus
 from domain import cart as carts
 from domain import order as orders
 from domain import ticket as tickets
 from domain.cart import CartKey
+from domain.publication import FOR_SALE
 from engine.batch import Batch
-from resolvers import api_key, cart, catalog, customer, ids, order, staff
+from resolvers import (
+    api_key,
+    balance,
+    cart,
+    catalog,
+    channel,
+    customer,
+    delivery,
+    file,
+    fulfilment,
+    ids,
+    order,
+    staff,
+    stock,
+    ticket,
+    ticket_reply,
+    workflow,
+)
 from resolvers.batches import one
 from resolvers.context import Ctx
 from resolvers.request_error import BadUserInput
 
 Finder = Callable[[Ctx, UUID], Awaitable[Any]]
 MOST: Final = 100
-PUBLISHED: Final = Product.status == ProductStatus.PUBLISHED
 
 
 async def nodes(ctx: Ctx, public_ids: list[str]) -> list[Any]:
@@ -58,6 +74,15 @@ async def node(ctx: Ctx, public_id: str, argument: str = "id") -> Any:
 def _loaded(batch: Batch) -> Finder:
     async def find(ctx: Ctx, key: UUID) -> Any:
         return await ctx.load(batch, key)
+
+    return find
+
+
+def _for_sale(batch: Batch) -> Finder:
+    """In the sales channel of the operation."""
+
+    async def find(ctx: Ctx, key: UUID) -> Any:
+        return await ctx.load(batch, (key, None))
 
     return find
 
@@ -97,33 +122,45 @@ async def _ticket(ctx: Ctx, key: UUID) -> Ticket | None:
 
 FINDERS: Final[Mapping[str, Finder]] = {
     "ApiKey": api_key.find,
+    "CannedReply": ticket_reply.find,
     "Cart": _cart,
     "CartLine": cart.line,
     "Category": _loaded(one(select(Category), Category.id)),
+    "Channel": channel.find,
     "Collection": _loaded(one(select(Collection), Collection.id)),
     "Customer": _customer,
     "CustomerAddress": _customer_address,
     "CustomerGroup": _customer_group,
-    "Media": _loaded(one(select(Media).join(Product).where(PUBLISHED), Media.id)),
-    "OptionValue": _loaded(
-        one(
+    "DeliveryOption": delivery.find,
+    "GiftCard": balance.find_gift_card,
+    "File": file.find,
+    "Fulfilment": fulfilment.find,
+    "Media": _for_sale(catalog.for_sale(select(Media).join(Product).where(FOR_SALE), Media.id)),
+    "OptionValue": _for_sale(
+        catalog.for_sale(
             select(*OptionValue.__table__.c)
             .join(ProductOption, ProductOption.id == OptionValue.option_id)
             .join(Product, Product.id == ProductOption.product_id)
-            .where(PUBLISHED),
+            .where(FOR_SALE),
             OptionValue.id,
         )
     ),
     "Order": _order,
     "OrderLine": _order_line,
-    "Product": _loaded(catalog.product_by_id),
+    "Product": _for_sale(catalog.product_by_id),
     "ProductOption": _loaded(catalog.option_by_id),
     "Region": _loaded(catalog.region_by_id),
     "Role": staff.find_role,
     "Staff": staff.find,
+    "StoreCredit": balance.find_store_credit,
+    **stock.FINDERS,
     "Ticket": _ticket,
-    "Variant": _loaded(
-        one(catalog.LIVE_VARIANTS.join(Product, Product.id == Variant.product_id).where(PUBLISHED), Variant.id)
+    "TicketProof": ticket.find_proof,
+    "Workflow": workflow.find,
+    "Variant": _for_sale(
+        catalog.for_sale(
+            catalog.LIVE_VARIANTS.join(Product, Product.id == Variant.product_id).where(FOR_SALE), Variant.id
+        )
     ),
 }
 """How each type that has an id is found, with the rule of who may see it in the query."""

@@ -23,6 +23,15 @@ class BadUserInput(RequestError):
         super().__init__(message, argument=argument)
 
 
+class RateLimited(RequestError):
+    """Too many attempts of a query that is counted; nothing was looked at."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message, retryAfter=retry_after)
+
+
 class Unauthenticated(RequestError):
     code = "UNAUTHENTICATED"
 

@@ -66,7 +66,8 @@ async def check_still(ctx: Ctx) -> None:
     """For streams: who signed in must still be; what they may do is what they may do now."""
     actor = ctx.actor
     if actor.id is not None and actor.session_id is not None:
-        granted = await session.granted(ctx.read, actor.kind, actor.id, actor.session_id)
+        who = actor.kind, actor.id, actor.session_id
+        granted = await session.granted(ctx.read, *who, factor_demanded=actor.factor_demanded)
     elif actor.api_key_id is not None:
         granted = await api_key.scopes(ctx.read, actor.api_key_id)
     else:

@@ -1,35 +1,65 @@
-"""Tickets: reading, moving, writing on them, and watching one live."""
+"""Tickets: reading them, and watching one live."""
 
 from collections.abc import AsyncGenerator, Sequence
-from typing import Any, cast
+from typing import Any, Final, cast
 from uuid import UUID
 
-from sqlalchemy import any_, bindparam, select
+from sqlalchemy import any_, bindparam, select, text
 
-from db import Ticket, TicketEvent, WorkflowState, WorkflowTransition
+from db import Staff, Ticket, TicketBrief, TicketEvent, TicketProof, WorkflowState, WorkflowTransition
 from db.ticket import Visibility
-from db.workflow import ActorKind
+from db.workflow import ActorKind, StateKind
 from domain import ticket as tickets_
 from domain.actor import OrderAccess
-from domain.ticket import Move, PostMessage
+from domain.ticket_requirement import RequiredAction
+from domain.ticket_unread import reads_as_staff
 from engine.batch import Batch
-from resolvers import ids
+from resolvers import file, ids
 from resolvers.batches import grouped, many, one
 from resolvers.context import Ctx
-from resolvers.page import Listed, Page, PageArgs, Sort
 from resolvers.request_error import BadUserInput, Unauthenticated
 from resolvers.session import check_still, seconds_left
 
-BY_ID = Sort("ticket.id", (Ticket.id,))
 CHECK_EVERY = 5.0
 """Seconds after which a stream looks by itself whether it may still be read."""
 AT_ONCE = 100
 """How many events a stream holds in memory: it reads the next ones when its client has taken these."""
 
-all_tickets = Listed(select(Ticket), BY_ID)
-tickets_in = Listed(select(Ticket).where(Ticket.state == bindparam("state")), BY_ID)
 ticket_by_id = one(select(Ticket), Ticket.id)
 all_tickets_of_order = many(select(Ticket).order_by(Ticket.id), Ticket.order_id)
+proofs_of_ticket = many(select(TicketProof).order_by(TicketProof.version), TicketProof.ticket_id)
+proof_by_id = one(select(TicketProof), TicketProof.id)
+briefs_of_ticket = many(select(TicketBrief).order_by(TicketBrief.version), TicketBrief.ticket_id)
+_staff_by_id = one(select(Staff.id, Staff.name), Staff.id)
+
+
+async def _names(ctx: Ctx, keys: list[UUID]) -> list[Any]:
+    return [None if row is None else row["name"] for row in await ctx.loaded.load_many(_staff_by_id, keys)]
+
+
+name_of_staff = Batch("name of staff", _names)
+colleague_by_id = _staff_by_id
+
+
+async def _files(ctx: Ctx, keys: list[tuple[str, ...]]) -> list[Any]:
+    """Files of messages; keys are their ids as JSON has them."""
+    wanted = list(dict.fromkeys(UUID(key) for listed in keys for key in listed))
+    rows = await ctx.loaded.load_many(file.file_by_id, wanted) if wanted else []
+    by_id = dict(zip(wanted, rows, strict=True))
+    return [[row for key in listed if (row := by_id[UUID(key)]) is not None] for listed in keys]
+
+
+files_by_ids = Batch("files by ids", _files)
+
+
+async def _files_of_ticket(ctx: Ctx, keys: list[UUID]) -> list[Any]:
+    found = await ctx.loaded.load_many(file.files_of_ticket, keys)
+    if sees_internal(ctx):
+        return found
+    return [[row for row in rows if row["visibility"] == Visibility.PUBLIC] for rows in found]
+
+
+files_of_ticket = Batch("files of ticket for the caller", _files_of_ticket)
 
 
 async def _tickets_of_order(ctx: Ctx, keys: list[UUID]) -> list[Any]:
@@ -89,7 +119,104 @@ def sees_internal(ctx: Ctx) -> bool:
     return ctx.actor.may("tickets:read")
 
 
-EVENT_TYPES = {"opened": "TicketOpened", "moved": "TicketMoved", "message": "TicketMessagePosted"}
+_WAITING: Final = text(
+    """
+    SELECT ticket.id, ticket.brief_complete, proof.id AS proof_id, proof.decision
+    FROM ticket JOIN workflow_state AS state ON state.workflow_id = ticket.workflow_id AND state.code = ticket.state
+    LEFT JOIN LATERAL (
+        SELECT id, decision FROM ticket_proof WHERE ticket_id = ticket.id ORDER BY version DESC LIMIT 1
+    ) AS proof ON true
+    WHERE ticket.id = ANY(:keys) AND state.kind = 'waiting_customer'
+    """
+)
+
+
+async def _required_actions(ctx: Ctx, keys: list[UUID]) -> list[Any]:
+    found = {row.id: _required(row) for row in await ctx.read.records(_WAITING, keys=keys)}
+    return [found.get(key) for key in keys]
+
+
+def _required(row: Any) -> dict[str, Any]:
+    if not row.brief_complete:
+        return {"kind": RequiredAction.SUBMIT_BRIEF, "proof_id": None}
+    if row.proof_id is not None and row.decision is None:
+        return {"kind": RequiredAction.DECIDE_PROOF, "proof_id": row.proof_id}
+    return {"kind": RequiredAction.REPLY, "proof_id": None}
+
+
+required_action = Batch("required action", _required_actions)
+_UNREAD_BY_CUSTOMER: Final = text(
+    """
+    SELECT ticket.id, count(*) AS unread FROM ticket JOIN ticket_event AS event ON event.ticket_id = ticket.id
+    WHERE ticket.id = ANY(:keys) AND event.seq > ticket.customer_read_seq AND event.visibility = 'public'
+      AND event.actor_kind <> 'customer' AND event.kind <> 'opened'
+    GROUP BY ticket.id
+    """
+)
+_UNREAD_BY_STAFF: Final = text(
+    """
+    SELECT event.ticket_id AS id, count(*) AS unread
+    FROM ticket_event AS event
+    LEFT JOIN ticket_staff_read AS done ON done.ticket_id = event.ticket_id AND done.staff_id = :me
+    WHERE event.ticket_id = ANY(:keys) AND event.seq > coalesce(done.seq, 0)
+      AND event.kind NOT IN ('opened', 'ranked') AND event.actor_id IS DISTINCT FROM :me
+    GROUP BY event.ticket_id
+    """
+)
+
+
+async def _unread(ctx: Ctx, keys: list[UUID]) -> list[int]:
+    """By who asks: a member of staff for themselves, a customer; programs read nothing."""
+    if reads_as_staff(ctx.actor):
+        rows = await ctx.read.records(_UNREAD_BY_STAFF, keys=keys, me=ctx.actor.id)
+    elif ctx.actor.kind == ActorKind.CUSTOMER:
+        rows = await ctx.read.records(_UNREAD_BY_CUSTOMER, keys=keys)
+    else:
+        rows = []
+    found = {row.id: row.unread for row in rows}
+    return [found.get(key, 0) for key in keys]
+
+
+unread_of_ticket = Batch("unread of ticket", _unread)
+_DESK: Final = select(
+    *Ticket.__table__.c,
+    (
+        ((WorkflowState.kind == StateKind.OPEN) | (WorkflowState.kind == StateKind.WAITING_CUSTOMER))
+        & (
+            (Ticket.state_due_at <= text("clock_timestamp()")).is_(True)
+            | (Ticket.due_at <= text("clock_timestamp()")).is_(True)
+        )
+    ).label("overdue"),
+).join(WorkflowState, (WorkflowState.workflow_id == Ticket.workflow_id) & (WorkflowState.code == Ticket.state))
+_desk_by_id = one(_DESK, Ticket.id)
+
+
+async def _desk(ctx: Ctx, keys: list[UUID]) -> list[Any]:
+    """What staff organise among themselves; nothing for anybody else."""
+    if not (ctx.actor.may("tickets:read") or ctx.actor.may("tickets:write")):
+        return [None for _ in keys]
+    return await ctx.loaded.load_many(_desk_by_id, keys)
+
+
+desk_of_ticket = Batch("desk of ticket", _desk)
+EVENT_TYPES: Final = {
+    "opened": "TicketOpened",
+    "moved": "TicketMoved",
+    "message": "TicketMessagePosted",
+    "brief": "TicketBriefSubmitted",
+    "proof_uploaded": "TicketProofUploaded",
+    "proof_decided": "TicketProofDecided",
+    "approval_withdrawn": "TicketApprovalWithdrawn",
+    "assigned": "TicketAssigned",
+    "due": "TicketDueSet",
+    "priority": "TicketPrioritySet",
+    "ranked": "TicketRanked",
+    "split": "TicketSplit",
+    "quantity": "TicketQuantityChanged",
+    "shipped": "TicketShipped",
+    "delivered": "TicketDelivered",
+    "overdue": "TicketBecameOverdue",
+}
 
 
 def event_item(row: Any) -> dict[str, Any]:
@@ -103,22 +230,14 @@ async def ticket(ctx: Ctx, ticket_id: str, access_token: str | None) -> Ticket |
     )
 
 
-async def tickets(ctx: Ctx, args: PageArgs, state: str | None) -> Page:
-    return await all_tickets.page(ctx, args) if state is None else await tickets_in.page(ctx, args, state=state)
+_OF_PROOF: Final = (
+    select(TicketProof).join(Ticket, Ticket.id == TicketProof.ticket_id).where(TicketProof.id == bindparam("proof_id"))
+)
 
 
-async def move(ctx: Ctx, given: Any) -> dict[str, Any]:
-    command = Move(ids.decode("Ticket", given.ticket_id, "ticket_id"), given.to_state, given.if_version)
-    async with ctx.shop.tx() as tx:
-        await tickets_.move(tx, command, ctx.actor)
-    return {"ticket": await ctx.load(ticket_by_id, command.ticket_id)}
-
-
-async def post_message(ctx: Ctx, given: Any) -> dict[str, Any]:
-    command = PostMessage(ids.decode("Ticket", given.ticket_id, "ticket_id"), given.body, given.visibility)
-    async with ctx.shop.tx() as tx:
-        await tickets_.post_message(tx, command, ctx.actor, ctx.order_access(given.access_token))
-    return {"ticket": await ctx.load(ticket_by_id, command.ticket_id)}
+async def find_proof(ctx: Ctx, key: UUID) -> TicketProof | None:
+    theirs = tickets_.visible_to(ctx.actor, ctx.order_access(None))
+    return await ctx.read.first(_OF_PROOF.where(theirs), proof_id=key)
 
 
 async def ticket_events(

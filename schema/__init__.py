@@ -24,15 +24,26 @@ from engine.documents import Documents, KnownDocuments
 from engine.executor import BreadthFirstExecutor
 from engine.known import run_known
 from resolvers.context import Ctx
+from schema.balance_errors import BALANCE_ERRORS
 from schema.build import COLUMN, MODEL, NEEDS, value_of
 from schema.context import ContextDirective, choose, in_context
 from schema.errors import ERROR_TYPES
+from schema.file_errors import FILE_ERRORS
 from schema.operation import MaySubscribeOnly, NeedsStream, OneOperation, OnlySubscribing
 from schema.roots import Mutation, Query, Subscription
 from schema.scalars import SCALARS
-from schema.ticket import TicketMessagePosted, TicketMoved, TicketOpened
+from schema.ticket_errors import TICKET_ERRORS
+from schema.ticket_event import TYPES as TICKET_EVENTS
+from schema.warning import WARNING_TYPES
 
-ONLY_BEHIND_INTERFACES: tuple[type, ...] = (*ERROR_TYPES, TicketOpened, TicketMoved, TicketMessagePosted)
+ONLY_BEHIND_INTERFACES: tuple[type, ...] = (
+    *ERROR_TYPES,
+    *WARNING_TYPES,
+    *BALANCE_ERRORS,
+    *FILE_ERRORS,
+    *TICKET_ERRORS,
+    *TICKET_EVENTS.values(),
+)
 
 
 class Schema(strawberry.Schema):

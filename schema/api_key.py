@@ -1,25 +1,34 @@
 """API keys: what programs prove themselves with."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 import strawberry
 
 from db import ApiKey as ApiKeyRow
 from db.session import ApiKeyKind
 from domain.api_key import LONGEST_NAME, LONGEST_OVERLAP
-from schema.build import column, enum, given, input_type, required, view
+from resolvers import api_key
+from schema.build import column, enum, given, input_type, loads, required, view
+from schema.channel import Channel
 from schema.errors import Payload
 from schema.node import Node, public_id
 
 enum(
     ApiKeyKind,
     "What a key is for.",
-    PUBLISHABLE="For browsers, in `X-Api-Key`. It may be known to all, and carries no rights by itself now.",
+    PUBLISHABLE="For browsers, in `X-Api-Key`. It may be known to all and carries no rights; what is asked with it is "
+    "asked in its sales channel, and in no other.",
     STOREFRONT="For the server of a storefront, in `X-Api-Key`: it says in `X-Buyer-Address` which network address "
     "its buyer has, and that one's attempts are counted, not its own. It carries no other rights. Send it with "
     "mutations: queries with a key are executed each time, those without one may be answered from memory.",
     SECRET="For programs of the merchant, as `Authorization: Bearer …`: it may do what its scopes say.",  # noqa: S106
 )
+
+
+def _channel_keys(keys: Sequence[Any]) -> list[Any]:
+    return [tuple(key["channel_ids"]) for key in keys]
 
 
 @view(ApiKeyRow)
@@ -31,6 +40,9 @@ class ApiKey(Node):
     name: str = column("For people.")
     hint: str = column("Its last four characters.")
     scopes: list[str] = column("The permissions of a secret key.")
+    channels: list[Channel] = loads(
+        api_key.channels_of_key, _channel_keys, "The sales channels of a publishable key, archived ones too."
+    )
     created_at: datetime = column("When it was made.")
     last_used_at: datetime | None = column("When it was last used, to the minute.")
     expires_at: datetime | None = column("From when on it is not good any more; null: it stays good.")
@@ -46,6 +58,11 @@ class ApiKeyCreateInput:
     scopes: list[str] = strawberry.field(
         description="Permissions of a secret key, at least one; those only that one has oneself.",
         default_factory=list[str],
+    )
+    channel_ids: list[strawberry.ID] = strawberry.field(
+        description="Sales channels of a publishable key, at least one; the others have none. With several, each "
+        "request says in which one it is, or is in the default one, if that is among them.",
+        default_factory=list[strawberry.ID],
     )
     expires_at: datetime | None = given("From when on it shall not be good any more; without it, it stays good.")
 

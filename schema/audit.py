@@ -5,8 +5,8 @@ from datetime import datetime
 import strawberry
 
 from db import AuditEntry as EntryRow
-from db.workflow import ActorKind
 from resolvers import audit, ids
+from schema.actor import ActorKind
 from schema.build import column, derived, loads, view
 from schema.scalars import BigInt, Json
 

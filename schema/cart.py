@@ -1,4 +1,4 @@
-"""Carts and the mutations on them."""
+"""Carts, and what becomes of them."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,15 +9,19 @@ import strawberry
 from db import Cart as CartRow
 from db.cart import CartStatus
 from domain.money import Money as Amount
-from resolvers import cart, catalog
+from resolvers import balance, cart, catalog, ids
+from schema.balance import CartGiftCard, CartStoreCredit
 from schema.build import column, derived, enum, given, input_type, loads, required, view
 from schema.catalog import Variant
 from schema.errors import Payload, Requirement
+from schema.errors import Warning as AnyWarning
+from schema.estimated_days import EstimatedDays, days
 from schema.money import Money, MoneyInput, TaxAmount, TaxedMoney, tax_amounts, taxed
+from schema.next_action import NextAction
 from schema.node import Node, public_id
 from schema.order import Address, Order, PlacedOrder
 from schema.region import Region
-from schema.scalars import CountryCode, CurrencyCode, Json
+from schema.scalars import CurrencyCode, Json
 
 enum(
     CartStatus,
@@ -29,7 +33,7 @@ enum(
 
 
 def _variant_keys(lines: Sequence[Any]) -> list[Any]:
-    return [(line["variant_id"], line["region_id"]) for line in lines]
+    return [(line["variant_id"], line["place"]) for line in lines]
 
 
 @view()
@@ -39,6 +43,7 @@ class CartLine(Node):
     id: strawberry.ID = public_id("CartLine")
     quantity: int = strawberry.field(description="How many units.")
     brief: Json | None = strawberry.field(description="About the work on it; after completion the order has it.")
+    metadata: Json = strawberry.field(description="The storefront's own data about it.")
     title: str = strawberry.field(description="The product's title.")
     unit_price: Money | None = derived(
         lambda line: Amount(line["price"].amount, line["price"].currency) if line["price"] else None,
@@ -47,7 +52,7 @@ class CartLine(Node):
     total: TaxedMoney = derived(
         lambda line: taxed(line["total"].net, line["total"].tax, line["currency"]), "Of all its units."
     )
-    variant: Variant = loads(catalog.variant_in_region, _variant_keys, "What is bought.")
+    variant: Variant = loads(catalog.variant_in_place, _variant_keys, "What is bought.")
 
 
 @view()
@@ -55,9 +60,35 @@ class CartTotals:
     """What everything comes to, computed by the server and nowhere else."""
 
     subtotal: Money = derived(lambda t: Amount(t.subtotal, t.currency), "The lines, as the region shows prices.")
-    taxes: list[TaxAmount] = derived(lambda t: tax_amounts((tax.data for tax in t.taxes), t.currency), "By rate.")
+    shipping: TaxedMoney = derived(
+        lambda t: taxed(t.shipping.net, t.shipping.tax, t.currency), "The delivery that was chosen; else nothing."
+    )
+    taxes: list[TaxAmount] = derived(
+        lambda t: tax_amounts((tax.data for tax in t.taxes), t.currency), "By rate, with those of shipping."
+    )
     total: TaxedMoney = derived(
         lambda t: taxed(t.net, t.tax, t.currency), "What is to be paid; its gross is the `expectedTotal`."
+    )
+    amount_due: Money = derived(
+        lambda t: Amount(t.amount_due, t.currency),
+        "What gift cards and store credit leave of the total: a payment is for this much. 0: none is needed.",
+    )
+
+
+@view()
+class CartDelivery:
+    """A way in which a cart can be delivered, and what it costs for what is in it."""
+
+    option_id: strawberry.ID = derived(
+        lambda d: ids.encode("DeliveryOption", d["option_id"]), "Chosen by `cartSetDelivery` with it."
+    )
+    code: str = strawberry.field(description="The merchant's short name for it.")
+    name: str = strawberry.field(description="Shown to shoppers.")
+    price: TaxedMoney = derived(lambda d: taxed(d["total"].net, d["total"].tax, d["currency"]), "What it costs.")
+    estimated_days: EstimatedDays | None = derived(lambda d: days(*d["days"]), "How long it takes; null: nobody says.")
+    is_chosen: bool = strawberry.field(description="The cart has it.")
+    is_fallback: bool = strawberry.field(
+        description="Its provider gives no answer now; this is the price for such cases."
     )
 
 
@@ -74,8 +105,30 @@ class Cart(Node):
     shipping_address: Address | None = derived(lambda row: _personal(row, "shipping_address"), "Where it is sent.")
     billing_address: Address | None = derived(lambda row: _personal(row, "billing_address"), "Where the bill goes.")
     lines: list[CartLine] = loads(cart.assessment_of_cart, "id", "What is in it, as it was added.", then=cart.lines)
-    totals: CartTotals = loads(
-        cart.assessment_of_cart, "id", "What it comes to.", then=lambda assessment: assessment.totals
+    totals: CartTotals = loads(cart.assessment_of_cart, "id", "What it comes to.", then=balance.totals)
+    gift_cards: list[CartGiftCard] = loads(
+        cart.assessment_of_cart,
+        "id",
+        "Gift cards that are to pay for it, in the order in which they are spent; none after completion.",
+        then=balance.cart_gift_cards,
+    )
+    store_credit: CartStoreCredit | None = loads(
+        balance.store_credit_of_cart,
+        "id",
+        "The customer's credit, if it is to pay for what gift cards do not; null after completion, and for everybody "
+        "but the cart's own signed-in customer.",
+    )
+    delivery_options: list[CartDelivery] = loads(
+        cart.deliveries_of_cart,
+        "id",
+        "How it can be delivered to where it is sent, in the merchant's order. Providers may have to be asked.",
+        then=cart.deliveries,
+    )
+    delivery: CartDelivery | None = loads(
+        cart.assessment_of_cart,
+        "id",
+        "How it is delivered. Null: nothing was chosen that it can have.",
+        then=cart.delivery,
     )
     requirements: list[Requirement] = loads(
         cart.assessment_of_cart,
@@ -83,6 +136,10 @@ class Cart(Node):
         "What is missing before it can be completed; empty: nothing.",
         then=lambda assessment: list(assessment.requirements),
     )
+    warnings: list[AnyWarning] = loads(
+        cart.warnings_of_cart, "id", "What else is worth knowing: prices that changed, stock that is short."
+    )
+    metadata: Json = derived(lambda row: row["metadata"], "The storefront's own data about it.")
     created_at: datetime = column("When it was begun.")
     updated_at: datetime = column("When it was last changed.")
     order: PlacedOrder | None = loads(cart.order_of_cart, "id", "What became of it, once it is completed.")
@@ -94,109 +151,21 @@ def _personal(row: Any, name: str) -> Any:
 
 
 @input_type
-class CartLineInput:
-    """Units of a variant to be added."""
-
-    variant_id: strawberry.ID = required("What.")
-    quantity: int = given("How many: 1 to 1,000,000.", 1)
-    brief: Json | None = given("About the work on it, as the product's `briefSchema` says.")
-
-
-@input_type
-class CartLineUpdateInput:
-    """A new quantity of a line."""
-
-    line_id: strawberry.ID = required("Which line.")
-    quantity: int = required("How many from now on; 0 removes the line.")
-
-
-@input_type
-class AddressInput:
-    """A postal address."""
-
-    first_name: str | None = given("Given name.")
-    last_name: str = required("Family name.")
-    company: str | None = given("Company.")
-    address1: str = required("Street and number.")
-    address2: str | None = given("Floor, door, building.")
-    postal_code: str | None = given("Postal code.")
-    city: str = required("City or town.")
-    province: str | None = given("State, province or the like.")
-    country: CountryCode = required("Country.")
-    phone: str | None = given("For the carrier.")
-
-
-@input_type
-class CartCreateInput:
-    """A new cart in the region of the context."""
-
-    lines: list[CartLineInput] | None = given("What is in it from the beginning.")
-    email: str | None = given("Contact.")
-
-
-@input_type
-class CartAddLinesInput:
-    """Lines to be added to a cart."""
-
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    lines: list[CartLineInput] = required("What to add; the same variant and brief accumulate.")
-
-
-@input_type
-class CartUpdateLinesInput:
-    """New quantities for lines of a cart."""
-
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    lines: list[CartLineUpdateInput] = required("The changes.")
-
-
-@input_type
-class CartRemoveLinesInput:
-    """Lines to be taken out of a cart."""
-
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    line_ids: list[strawberry.ID] = required("Which lines.")
-
-
-@input_type
-class CartSetCustomerInput:
-    """Who the order will be for. A signed-in customer becomes the cart's owner."""
-
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    email: str = required("Contact of the order.")
-
-
-@input_type
-class CartSetAddressesInput:
-    """Where the order will go."""
-
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    shipping_address: AddressInput = required("Where it is sent.")
-    billing_address: AddressInput | None = given("Where the bill goes; by default where it is sent.")
-
-
-@input_type
 class CartCompleteInput:
     """The order for what is in the cart."""
 
     cart_id: strawberry.ID = required("Which cart.")
     token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
     expected_total: MoneyInput = required("`Cart.totals.total.gross` as the customer was shown it. Only compared.")
+    expected_amount_due: MoneyInput | None = given(
+        "`Cart.totals.amountDue` as the customer was shown it. Only compared: with it, a payment never becomes larger "
+        "because a gift card or store credit was spent elsewhere meanwhile."
+    )
     idempotency_key: str = required("Of your making, one per order: however often it is sent, it is one order.")
-    payment_provider: str = given("How it is paid.", "manual")
-
-
-@view()
-class CartCreatePayload(Payload):
-    """The new cart and its secret."""
-
-    cart: Cart | None = strawberry.field(description="The cart.")
-    token: str | None = strawberry.field(description="Its secret, told this once: whoever has it has the cart.")
+    payment_provider: str = given("How it is paid where no session is needed.", "manual")
+    payment_session_id: strawberry.ID | None = given(
+        "The session that it is paid by (`paymentSessionCreate`); the provider is the session's."
+    )
 
 
 @view()
@@ -206,35 +175,26 @@ class CartPayload(Payload):
     cart: Cart | None = strawberry.field(description="The cart as it is now.")
 
 
-@view()
-class CartAddLinesPayload(CartPayload):
-    """The cart with the new lines."""
+@input_type
+class CartCancelPaymentInput:
+    """A cart whose payment is to be ended."""
+
+    cart_id: strawberry.ID = required("Which cart.")
+    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
 
 
 @view()
-class CartUpdateLinesPayload(CartPayload):
-    """The cart with the new quantities."""
-
-
-@view()
-class CartRemoveLinesPayload(CartPayload):
-    """The cart without the lines."""
-
-
-@view()
-class CartSetCustomerPayload(CartPayload):
-    """The cart with its contact."""
-
-
-@view()
-class CartSetAddressesPayload(CartPayload):
-    """The cart with its addresses."""
+class CartCancelPaymentPayload(CartPayload):
+    """The cart, open again."""
 
 
 @view()
 class CartCompletePayload(Payload):
-    """The order that the cart became."""
+    """The order that the cart became, or what the customer has to do first."""
 
-    cart: Cart | None = strawberry.field(description="The cart, now completed.")
-    order: Order | None = strawberry.field(description="The order.")
+    cart: Cart | None = strawberry.field(description="The cart, now completed; or paying.")
+    order: Order | None = strawberry.field(description="The order; null while `nextAction` is to be done.")
+    next_action: NextAction | None = strawberry.field(
+        description="What the customer has to do at the provider. Then send the same call again, with the same key."
+    )
     access_token: str | None = strawberry.field(description="Proves the order to be the caller's, from now on.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 import strawberry
@@ -15,20 +14,15 @@ from db import Product as ProductRow
 from db import ProductOption as ProductOptionRow
 from db import Variant as VariantRow
 from db.catalog import BriefDue
+from domain.availability import AvailabilityStatus
 from domain.money import money
-from resolvers import catalog
+from domain.quantity_rule import QuantityRule as Rule
+from resolvers import catalog, stock
 from schema.build import arg, column, derived, enum, given, loads, one_of_input, view
 from schema.money import Money
 from schema.node import PAGE_ARGS, Connection, Node, page_args, public_id
 from schema.scalars import Json
-
-SHOWN_QUANTITY = 100
-
-
-class AvailabilityStatus(StrEnum):
-    IN_STOCK = "in_stock"
-    OUT_OF_STOCK = "out_of_stock"
-
+from schema.stock import VariantStockItem
 
 enum(
     BriefDue,
@@ -39,8 +33,10 @@ enum(
 enum(
     AvailabilityStatus,
     "Whether a variant can be bought now.",
-    IN_STOCK="It can.",
+    IN_STOCK="It can, and at least one is ready to be sent.",
+    BACKORDER="It can, but has to arrive first.",
     OUT_OF_STOCK="It cannot.",
+    NOT_TRACKED="It can, without limit: it is not counted.",
 )
 
 
@@ -49,7 +45,10 @@ class Availability:
     """Whether a variant can be bought now, and about how many."""
 
     status: AvailabilityStatus = strawberry.field(description="Whether it can.")
-    quantity: int | None = strawberry.field(description="How many, counted up to 100; null: it sells without limit.")
+    quantity: int | None = strawberry.field(
+        description="How many, counted up to `stockSettings.shownQuantity`, 10 unless the shop says otherwise; null: "
+        "it sells without limit."
+    )
 
 
 @view(MediaRow)
@@ -99,19 +98,21 @@ class Price:
     min_quantity: int = strawberry.field(description="From this quantity on this price counts.")
 
 
-def _availability(units: int | catalog.Unlimited) -> dict[str, Any]:
-    if isinstance(units, catalog.Unlimited):
-        return {"status": AvailabilityStatus.IN_STOCK, "quantity": None}
-    status = AvailabilityStatus.IN_STOCK if units > 0 else AvailabilityStatus.OUT_OF_STOCK
-    return {"status": status, "quantity": min(units, SHOWN_QUANTITY)}
-
-
 def _in_stock_keys(variants: Sequence[Any]) -> list[Any]:
     return [(variant["id"], variant["manage_stock"]) for variant in variants]
 
 
 def _product_keys(variants: Sequence[Any]) -> list[Any]:
-    return [(variant["product_id"], variant.get("context_region_id")) for variant in variants]
+    return [(variant["product_id"], variant.get("place")) for variant in variants]
+
+
+@view()
+class QuantityRule:
+    """How many units of a variant a line may have."""
+
+    minimum: int = column("The least.")
+    maximum: int | None = column("The most; null: there is none but that of every line.")
+    increment: int = column("It is a multiple of this.")
 
 
 @view(VariantRow)
@@ -124,6 +125,7 @@ class Variant(Node):
     barcode: str | None = column("EAN, UPC or the like.")
     weight_grams: int = column("Weight of one unit in grams.")
     requires_shipping: bool = column("It is a thing that is sent.")
+    quantity_rule: QuantityRule = derived(Rule.of, "How many units a line may have.")
     selected_options: list[SelectedOption] = loads(
         catalog.selected_options, "id", "Its value for each option, in the order of the options."
     )
@@ -131,14 +133,15 @@ class Variant(Node):
     price: Price | None = loads(
         catalog.price_of_variant,
         catalog.price_keys,
-        "What one unit costs in the region of the context; under a cart, in the cart's. Null: not for sale there.",
+        "What one unit costs in the context; under a cart, in the cart's. Null: not for sale there.",
         quantity=arg(int, "When so many are bought.", 1),
     )
-    availability: Availability = loads(
-        catalog.available_of_variant, _in_stock_keys, "Whether it can be bought now.", then=_availability
+    availability: Availability = loads(catalog.available_of_variant, _in_stock_keys, "Whether it can be bought now.")
+    stock_items: list[VariantStockItem] = loads(
+        stock.items_of_variant, "id", "What one unit takes from the shelves. Nothing without `stock:read`."
     )
     product: "Product | None" = loads(
-        catalog.product_in_region,
+        catalog.product_in_place,
         _product_keys,
         "What it is a variant of. Null: it is not published any more.",
     )
@@ -172,7 +175,7 @@ class Seo:
 
 def _variants_keys(products: Sequence[Any], **args: Any) -> list[Any]:
     page = page_args(**args)
-    return [(product["id"], page, product.get("context_region_id")) for product in products]
+    return [(product["id"], page, product.get("place")) for product in products]
 
 
 @view(ProductRow)
@@ -196,7 +199,7 @@ class Product(Node):
     options: list[ProductOption] = loads(catalog.options_of_product, "id", "What there is to choose.")
     media: list[Media] = loads(catalog.media_of_product, "id", "Pictures, the main one first.")
     variants: Connection[Variant] = loads(
-        catalog.variants_in_region, _variants_keys, "What can be bought, in the merchant's order.", **PAGE_ARGS
+        catalog.variants_in_place, _variants_keys, "What can be bought, in the merchant's order.", **PAGE_ARGS
     )
     categories: list[Category] = loads(catalog.categories_of_product, "id", "Where it stands in the tree.")
     collections: list[Collection] = loads(catalog.collections_of_product, "id", "What it is shown together with.")

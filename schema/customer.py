@@ -9,19 +9,27 @@ import strawberry
 from db import Customer as CustomerRow
 from db import CustomerAddress as CustomerAddressRow
 from db import CustomerGroup as CustomerGroupRow
-from resolvers import customer, customer_group
+from resolvers import balance, customer, customer_group, ticket_board
 from resolvers.session import TokenDelivery
-from schema.build import column, input_type, loads, required, view
+from schema.balance import StoreCredit
+from schema.build import column, given, input_type, loads, optional, required, view
+from schema.cart import Cart
 from schema.errors import Payload
 from schema.node import PAGE_ARGS, Connection, Node, page_args, public_id
 from schema.order import Address, Order
 from schema.session import access_token, expires_in, refresh_token, tokens
+from schema.ticket import Ticket
 
 
 def paged_by_id(rows: Sequence[Any], **args: Any) -> list[Any]:
     """The keys of a connection under each row."""
     page = page_args(**args)
     return [(row["id"], page) for row in rows]
+
+
+def _tickets_by_id(rows: Sequence[Any], requires_action: bool | None, **args: Any) -> list[Any]:
+    page = page_args(**args)
+    return [(row["id"], page, requires_action) for row in rows]
 
 
 @view(CustomerAddressRow)
@@ -68,8 +76,23 @@ class Customer(Node):
         "Their placed orders, oldest first: ask for the `last` ones. Nothing to others without `orders:read`.",
         **PAGE_ARGS,
     )
+    tickets: Connection[Ticket] = loads(
+        ticket_board.tickets_of_customer,
+        _tickets_by_id,
+        "The work on their orders, oldest first. Nothing to others without `tickets:read`.",
+        requires_action=optional(bool, "Only those that wait for them, or with false only the others."),
+        **PAGE_ARGS,
+    )
+    unread_count: int = loads(
+        ticket_board.unread_of_customer,
+        "id",
+        "What they have not read on their tickets; see `ticketMarkRead`. Nothing to others without `tickets:read`.",
+    )
     groups: list[CustomerGroup] = loads(
         customer.groups_of_customer, "id", "Groups they are in, by name; nothing without `customers:read`."
+    )
+    store_credit: list[StoreCredit] = loads(
+        balance.credits_of_customer, "id", "By currency. Nothing to others without `store_credit:read`."
     )
 
 
@@ -79,6 +102,9 @@ class CustomerSignInInput:
 
     email: str = required("Their address.")
     password: str = required("Their password.")
+    cart_token: str | None = given(
+        "The secret of a cart that is to be merged into theirs; by default that of the header `X-Cart-Token`."
+    )
     tokens: TokenDelivery = tokens()
 
 
@@ -87,6 +113,10 @@ class CustomerSignInPayload(Payload):
     """A sign-in."""
 
     customer: Customer | None = strawberry.field(description="Who signed in.")
+    cart: Cart | None = strawberry.field(description="Their cart, if the one before the sign-in was merged into it.")
+    cart_token: str | None = strawberry.field(
+        description="Its new secret, if the cart itself became theirs. The old one is good for nothing."
+    )
     access_token: str | None = access_token()
     refresh_token: str | None = refresh_token()
     expires_in: int | None = expires_in()

@@ -3,7 +3,7 @@
 import strawberry
 
 from schema.build import given, input_type, required, view
-from schema.cart import AddressInput
+from schema.cart_write import AddressInput
 from schema.customer import Customer, CustomerAddress
 from schema.errors import Payload
 from schema.scalars import Json

@@ -7,24 +7,30 @@ from typing import Any
 import strawberry
 
 from domain import (
+    allocation,
     attempt,
     cart,
     cart_line,
     checkout,
     customer,
     idempotency,
+    order_payment,
     payment,
+    payment_operation,
+    payment_session,
     permission,
+    quantity_rule,
     refusal,
-    reservation,
     role,
     second_factor,
     session,
     single_use,
+    stock_level,
+    stock_location,
     workflow,
 )
-from domain.assessment import RequirementCode, Step
 from domain.refusal import ErrorCode
+from domain.requirement import RequirementCode, Step
 from resolvers import ids
 from schema.build import column, derived, enum, interface, view
 from schema.money import Money
@@ -33,11 +39,19 @@ enum(
     ErrorCode,
     "What went wrong, for programs to branch on.",
     ALREADY_COMPLETED="The cart has become an order.",
+    AMOUNT_DUE_CHANGED="Something else is due of the order.",
+    AMOUNT_NOT_AVAILABLE="There is less money than was to be captured or refunded.",
+    ALREADY_SHIPPED="Units were sent already.",
+    BALANCE_CHANGED="A gift card or the store credit has less than the cart counts on.",
     BEYOND_OWN_PERMISSIONS="It takes permissions that the caller does not have.",
+    BRIEF_LOCKED="The brief can no longer be changed by its customer.",
     CART_PAYING="A payment for the cart is under way.",
     EMAIL_TAKEN="There is an account with this address.",
+    FILE_REJECTED="The file is not taken.",
+    GIFT_CARD_NOT_USABLE="The code is not one that can be used here.",
     IDEMPOTENCY_KEY_REUSED="The key was used for another request.",
     IN_PROGRESS="The outcome is not known yet.",
+    INSUFFICIENT_BALANCE="There is less money than was to be taken away.",
     INSUFFICIENT_STOCK="There is less than was asked for.",
     INVALID_CREDENTIALS="The address or the password is wrong.",
     INVALID_TRANSITION="The workflow does not allow it.",
@@ -45,24 +59,39 @@ enum(
     NOT_FOR_SALE="It is not for sale in this region.",
     NOT_FOUND="There is no such thing, or it is not yours.",
     PAYMENT_DECLINED="The payment failed.",
+    PAYMENT_SESSION_STALE="The session is for something else than what is to be paid now.",
     PRICE_CHANGED="The total is another one.",
+    PROOF_DECIDED="The proof was decided on already.",
+    PROOF_SUPERSEDED="There is a newer proof.",
+    QUANTITY_OUTSIDE_RULE="It is sold in other quantities.",
     REQUIREMENTS_NOT_MET="Something is missing.",
     ROLE_IN_USE="Somebody has the role.",
     SECOND_FACTOR_REQUIRED="A code of the second factor is needed, or the one given is wrong.",
     SESSION_ENDED="The sign-in has ended.",
+    STOCK_CHANGED="What lies there is another number than was said.",
+    STOCK_LOCATION_NOT_EMPTY="Something lies in the location or is promised of it.",
+    STOCK_TOO_LOW="Less than nothing would be left, or less than is promised.",
+    STORE_CREDIT_NOT_USABLE="Store credit is spent by its customer, signed in, in their own cart.",
+    TICKET_ENDED="The ticket is done or cancelled.",
     TOKEN_INVALID="The link is not valid any more.",  # noqa: S106 - what a code means
     TOO_MANY_ATTEMPTS="It was tried too often.",
+    TOO_MANY_FILES="There are as many files as there may be.",
+    UPLOAD_INCOMPLETE="The bytes are not there, or are others than were announced.",
     VALIDATION_FAILED="A value that cannot be right.",
     VARIANT_COMBINATION_EXISTS="There is such a variant already.",
     VERSION_CONFLICT="It has changed since it was read.",
+    WORKFLOW_FLAWED="Tickets could not live in this workflow.",
 )
 enum(
     RequirementCode,
     "What a cart still lacks.",
     LINES="Something to buy.",
     FOR_SALE="A line is no longer for sale.",
+    QUANTITY="A line has a quantity that is not sold any more.",
     EMAIL="The contact's address.",
     SHIPPING_ADDRESS="Where it is to be sent.",
+    DELIVERY="How it is to be delivered.",
+    QUOTE="The price of the delivery is not known for the cart as it is now.",
     BRIEF="What is to be made.",
 )
 enum(
@@ -93,13 +122,6 @@ class Warning:  # noqa: A001 - the schema's name
     code: str = strawberry.field(description="For programs.")
     message: str = strawberry.field(description="For developers, in English.")
     path: list[str] = strawberry.field(description="Where in the input the cause is.")
-
-
-@view()
-class OutsideRegion(Warning):
-    """The shipping address lies outside of the cart's region."""
-
-    country: str = strawberry.field(description="The country of the address.")
 
 
 def _id(kind: str, name: str) -> Callable[[dict[str, Any]], str | None]:
@@ -143,7 +165,16 @@ class NotForSale(UserError):
     variant_id: strawberry.ID | None = derived(_id("Variant", "variant_id"), "The variant.")
 
 
-@view(reservation.InsufficientStock)
+@view(quantity_rule.QuantityOutsideRule)
+class QuantityOutsideRule(UserError):
+    """The variant is sold in other quantities."""
+
+    minimum: int = column("The least of a line.")
+    maximum: int | None = column("The most of a line; null: there is none.")
+    increment: int = column("A line has a multiple of it.")
+
+
+@view(allocation.InsufficientStock)
 class InsufficientStock(UserError):
     """There is less than was asked for."""
 
@@ -191,6 +222,28 @@ class PaymentDeclined(UserError):
     """The payment failed; nothing was ordered and the cart is open again."""
 
     retryable: bool = column("Another try may succeed.")
+
+
+@view(payment_session.PaymentSessionStale)
+class PaymentSessionStale(UserError):
+    """The session is for another amount, or for the cart as it was; make a new one."""
+
+    expected: Money | None = column("What is to be paid now.")
+
+
+@view(order_payment.AmountDueChanged)
+class AmountDueChanged(UserError):
+    """What is to be paid of the order is not what the caller expected."""
+
+    expected: Money | None = column("What the caller expected.")
+    current: Money | None = column("What it is now; it may be nothing.")
+
+
+@view(payment_operation.AmountNotAvailable)
+class AmountNotAvailable(UserError):
+    """There is less to be captured or refunded than that; what is under way counts as done."""
+
+    available: Money | None = column("How much there is.")
 
 
 @view(idempotency.InProgress)
@@ -251,13 +304,36 @@ class SecondFactorRequired(UserError):
     """The password was right; a code is needed besides, and the one given, if any, is not good."""
 
 
+@view(stock_level.StockChanged)
+class StockChanged(UserError):
+    """Another number lies there than was said; nothing was written."""
+
+    current_on_hand: int = column("What lies there now.")
+
+
+@view(stock_level.StockTooLow)
+class StockTooLow(UserError):
+    """Less than nothing would be left, or less than is promised."""
+
+    on_hand: int = column("What lies there.")
+    promised: int = column("What of it is reserved or allocated.")
+
+
+@view(stock_location.StockLocationNotEmpty)
+class StockLocationNotEmpty(UserError):
+    """Something lies in the location, is promised of it or may be owed."""
+
+    levels: int = column("Of how many items.")
+
+
 @view(workflow.InvalidTransition)
 class InvalidTransition(UserError):
     """The workflow does not let the caller move the ticket there."""
 
     from_state: str = column("Where the ticket is.")
     to_state: str = column("Where it was to go.")
-    allowed: list[str] = column("Where the caller may move it to.")
+    allowed: list[str] = column("Where the caller may move it to, when what that asks for is so.")
+    missing: list[str] = column("What the way there asks for and is not so yet; empty: there is no such way.")
 
 
 @view()
@@ -270,6 +346,8 @@ class Payload:
 
 ERROR_TYPES: tuple[type, ...] = (
     AlreadyCompleted,
+    AmountDueChanged,
+    AmountNotAvailable,
     BeyondOwnPermissions,
     CartPaying,
     EmailTaken,
@@ -281,13 +359,17 @@ ERROR_TYPES: tuple[type, ...] = (
     LastAdministrator,
     NotForSale,
     NotFound,
-    OutsideRegion,
     PaymentDeclined,
+    PaymentSessionStale,
     PriceChanged,
+    QuantityOutsideRule,
     RequirementsNotMet,
     RoleInUse,
     SecondFactorRequired,
     SessionEnded,
+    StockChanged,
+    StockLocationNotEmpty,
+    StockTooLow,
     TokenInvalid,
     TooManyAttempts,
     ValidationFailed,

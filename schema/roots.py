@@ -4,26 +4,31 @@ from typing import Any
 
 import strawberry
 
-from resolvers import api_key, cart, catalog, customer, order, order_access, session, ticket
+from resolvers import api_key, catalog, customer, order, order_access, session
 from resolvers.context import PUBLIC, SIGNED_IN, Ctx
 from resolvers.node import node as find_node
 from resolvers.node import nodes as find_nodes
 from resolvers.page import Page
 from schema import api_key as api_key_types
-from schema import cart as cart_types
 from schema import customer as customer_types
 from schema import order_access as order_access_types
 from schema import session as session_types
-from schema import ticket as ticket_types
-from schema.build import arg, mutation, optional, query, subscription, view
+from schema.balance_roots import BalanceMutation, BalanceQuery
+from schema.build import arg, mutation, optional, query, view
+from schema.cart_roots import CartMutation, CartQuery
 from schema.catalog import Product, ProductBy
+from schema.channel_roots import ChannelMutation, ChannelQuery
 from schema.customer_roots import CustomerMutation, CustomerQuery
+from schema.delivery_roots import DeliveryMutation, DeliveryQuery
+from schema.file_roots import FileMutation
 from schema.node import PAGE_ARGS, Connection, Node, page_args
 from schema.order import Order, OrderBy
+from schema.payment_roots import PaymentMutation, PaymentQuery
 from schema.region import Region
 from schema.staff_roots import StaffMutation, StaffQuery
+from schema.stock_roots import StockMutation, StockQuery
+from schema.ticket_roots import TicketMutation, TicketQuery, TicketSubscription
 
-CART_TOKEN = optional(str, "The cart's secret; by default that of the header `X-Cart-Token`.")
 ACCESS_TOKEN = optional(str, "The order's token; by default that of the header `X-Access-Token`.")
 
 
@@ -43,20 +48,18 @@ async def _api_keys(ctx: Ctx, **args: Any) -> Page:
     return await api_key.keys(ctx, page_args(**args))
 
 
-async def _tickets(ctx: Ctx, state: str | None, **args: Any) -> Page:
-    return await ticket.tickets(ctx, page_args(**args), state)
-
-
-async def _cart(ctx: Ctx, id: str, token: str | None) -> Any:  # noqa: A002
-    return await cart.cart(ctx, cart.key(ctx, id, token))
-
-
-async def _ticket(ctx: Ctx, id: str, access_token: str | None) -> Any:  # noqa: A002
-    return await ticket.ticket(ctx, id, access_token)
-
-
 @view()
-class Query(CustomerQuery, StaffQuery):
+class Query(
+    BalanceQuery,
+    CartQuery,
+    ChannelQuery,
+    CustomerQuery,
+    DeliveryQuery,
+    PaymentQuery,
+    StaffQuery,
+    StockQuery,
+    TicketQuery,
+):
     """Reads."""
 
     node: Node | None = query(
@@ -78,33 +81,12 @@ class Query(CustomerQuery, StaffQuery):
     product: Product | None = query(
         catalog.product, PUBLIC, "One published product.", shared=True, by=arg(ProductBy, "Which one.")
     )
-    cart: cart_types.Cart | None = query(
-        _cart,
-        PUBLIC,
-        "A cart, for who has its token or is its customer.",
-        id=arg(strawberry.ID, "Which one."),
-        token=CART_TOKEN,
-    )
     order: Order | None = query(
         order.order,
         PUBLIC,
         "An order: one's own, one with its access token, or with `orders:read` any.",
         by=arg(OrderBy, "Which one."),
         access_token=ACCESS_TOKEN,
-    )
-    ticket: ticket_types.Ticket | None = query(
-        _ticket,
-        PUBLIC,
-        "A ticket: of one's own order, with the order's access token, or with `tickets:read` any.",
-        id=arg(strawberry.ID, "Which one."),
-        access_token=ACCESS_TOKEN,
-    )
-    tickets: Connection[ticket_types.Ticket] = query(
-        _tickets,
-        "tickets:read",
-        "All tickets, oldest first. Needs `tickets:read`.",
-        state=optional(str, "Only those in the state of this code."),
-        **PAGE_ARGS,
     )
     api_keys: Connection[api_key_types.ApiKey] = query(
         _api_keys, "api_keys:read", "All API keys, oldest first. Needs `api_keys:read`.", **PAGE_ARGS
@@ -115,7 +97,18 @@ class Query(CustomerQuery, StaffQuery):
 
 
 @view()
-class Mutation(CustomerMutation, StaffMutation):
+class Mutation(
+    BalanceMutation,
+    CartMutation,
+    ChannelMutation,
+    CustomerMutation,
+    DeliveryMutation,
+    FileMutation,
+    PaymentMutation,
+    StaffMutation,
+    StockMutation,
+    TicketMutation,
+):
     """Writes. `userErrors` not empty means that nothing was done."""
 
     customer_sign_in: customer_types.CustomerSignInPayload = mutation(
@@ -141,30 +134,6 @@ class Mutation(CustomerMutation, StaffMutation):
     )
     session_end: session_types.SessionEndPayload = mutation(
         session_types.SessionEndInput, session.end_own, SIGNED_IN, "Ends one of one's own sign-ins. Needs a sign-in."
-    )
-    cart_create: cart_types.CartCreatePayload = mutation(
-        cart_types.CartCreateInput, cart.create, PUBLIC, "Begins a cart."
-    )
-    cart_add_lines: cart_types.CartAddLinesPayload = mutation(
-        cart_types.CartAddLinesInput, cart.add_lines, PUBLIC, "Puts units into a cart."
-    )
-    cart_update_lines: cart_types.CartUpdateLinesPayload = mutation(
-        cart_types.CartUpdateLinesInput, cart.update_lines, PUBLIC, "Changes quantities."
-    )
-    cart_remove_lines: cart_types.CartRemoveLinesPayload = mutation(
-        cart_types.CartRemoveLinesInput, cart.remove_lines, PUBLIC, "Takes lines out."
-    )
-    cart_set_customer: cart_types.CartSetCustomerPayload = mutation(
-        cart_types.CartSetCustomerInput, cart.set_customer, PUBLIC, "Says who the order will be for."
-    )
-    cart_set_addresses: cart_types.CartSetAddressesPayload = mutation(
-        cart_types.CartSetAddressesInput, cart.set_addresses, PUBLIC, "Says where the order will go."
-    )
-    cart_complete: cart_types.CartCompletePayload = mutation(
-        cart_types.CartCompleteInput,
-        cart.complete,
-        PUBLIC,
-        "Pays and places the order. Sent again with the same key it goes on where it was, and answers the same.",
     )
     order_send_access_link: order_access_types.OrderSendAccessLinkPayload = mutation(
         order_access_types.OrderSendAccessLinkInput,
@@ -206,26 +175,8 @@ class Mutation(CustomerMutation, StaffMutation):
         "api_keys:write",
         "Makes a key good for nothing, at once. Needs `api_keys:write`.",
     )
-    ticket_move: ticket_types.TicketMovePayload = mutation(
-        ticket_types.TicketMoveInput, ticket.move, "tickets:write", "Moves a ticket. Needs `tickets:write`."
-    )
-    ticket_post_message: ticket_types.TicketPostMessagePayload = mutation(
-        ticket_types.TicketPostMessageInput,
-        ticket.post_message,
-        PUBLIC,
-        "Writes on a ticket: on one's own, with the order's access token, or with `tickets:write` on any.",
-    )
 
 
 @view()
-class Subscription:
+class Subscription(TicketSubscription):
     """Streams."""
-
-    ticket_events: ticket_types.TicketStreamItem = subscription(
-        ticket.ticket_events,
-        PUBLIC,
-        "A ticket, live: its state first, then every change once and in order. With `afterSeq` the changes at once.",
-        ticket_id=arg(strawberry.ID, "Which ticket."),
-        access_token=ACCESS_TOKEN,
-        after_seq=optional(int, "The last `seq` that was seen."),
-    )

@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Annotated, Any
 import strawberry
 
 from db import Ticket as TicketRow
+from db import TicketProof as ProofRow
 from db import WorkflowState as StateRow
-from db.ticket import Visibility
-from db.workflow import ActorKind, StateKind
-from resolvers import ids, order, ticket
+from db.ticket import ProofDecision, TicketPriority
+from db.workflow import StateKind
+from domain.ticket_requirement import RequiredAction as Required
+from resolvers import file, ids, order, ticket
 from resolvers.context import Ctx
-from schema.build import arg, asks, column, derived, enum, given, input_type, interface, loads, required, view
-from schema.errors import Payload
+from schema.actor import ActorKind
+from schema.build import arg, asks, column, derived, enum, loads, view
+from schema.file import File
 from schema.node import Node, public_id
 from schema.scalars import Json
+from schema.ticket_event import TicketEvent
 
 if TYPE_CHECKING:
     from schema.order import OrderLine
@@ -28,8 +32,13 @@ enum(
     DONE="Nothing is left to do.",
     CANCELLED="It was called off.",
 )
-enum(Visibility, "Who sees it.", PUBLIC="Both sides.", INTERNAL="Staff alone.")
-enum(ActorKind, "Which side acted.", STAFF="The merchant.", CUSTOMER="The customer.", SYSTEM="The shop by itself.")
+enum(
+    Required,
+    "What a ticket waits for from its customer.",
+    SUBMIT_BRIEF="That they say what is to be made: `ticketSubmitBrief`.",
+    DECIDE_PROOF="That they decide on a proof: `ticketDecideProof`.",
+    REPLY="That they answer: `ticketPostMessage`.",
+)
 
 
 @view(StateRow)
@@ -42,49 +51,50 @@ class TicketState:
     position: int = column("Its place on the board, from 0.")
 
 
-@interface
-class TicketEvent:
-    """Something that happened to a ticket."""
+@view(ProofRow)
+class TicketProof(Node):
+    """How the work is going to look, for the customer to decide on. The newest one counts."""
 
-    seq: int = strawberry.field(
-        description="Rises by one with each event; customers see gaps where notes are internal."
+    id: strawberry.ID = public_id("TicketProof")
+    version: int = column("1 was the first.")
+    file: File = loads(file.file_by_id, "file_id", "What it looks like.")
+    note: str = column("What staff say about it.")
+    brief_version: int = column("The brief that it was made for.")
+    created_at: datetime = column("When it was uploaded.")
+    decision: ProofDecision | None = column("Null: it waits for one, or a changed brief has withdrawn it.")
+    comment: str = column("What was said with the decision.")
+    decided_by: ActorKind | None = derived(lambda row: row["decided_by_kind"], "Which side decided.")
+    decided_at: datetime | None = column("When it was decided.")
+
+
+@view()
+class TicketRequiredAction:
+    """What the customer is to do next."""
+
+    kind: Required = strawberry.field(description="What it is.")
+    proof_id: strawberry.ID | None = derived(
+        lambda row: row["proof_id"] and ids.encode("TicketProof", row["proof_id"]), "The proof to be decided on."
     )
-    at: datetime = strawberry.field(description="When.")
-    actor: ActorKind = strawberry.field(description="Which side did it.")
-    visibility: Visibility = strawberry.field(description="Who sees it.")
-
-
-def _actor() -> Any:
-    return derived(lambda event: event["actor_kind"], "Which side did it.")
-
-
-def _of(name: str, description: str) -> Any:
-    return derived(lambda event: event[f"data_{name}"], description)
 
 
 @view()
-class TicketOpened(TicketEvent):
-    """The ticket came into being."""
+class Colleague:
+    """Somebody who works here, as far as others of staff need to know."""
 
-    actor: ActorKind = _actor()
-    state: str = _of("state", "Code of the state it began in.")
-
-
-@view()
-class TicketMoved(TicketEvent):
-    """It went to another state."""
-
-    actor: ActorKind = _actor()
-    from_state: str = _of("from", "Code of the state it left.")
-    to_state: str = _of("to", "Code of the state it is in since.")
+    id: strawberry.ID = derived(lambda row: ids.encode("Staff", row["id"]), "For `ticketAssign` and filters.")
+    name: str = strawberry.field(description="Their name.")
 
 
-@view()
-class TicketMessagePosted(TicketEvent):
-    """Somebody wrote something."""
+@view(TicketRow)
+class TicketDesk:
+    """How staff organise the work on a ticket."""
 
-    actor: ActorKind = _actor()
-    body: str = _of("body", "What they wrote: plain text.")
+    assignee: Colleague | None = loads(ticket.colleague_by_id, "assignee_id", "Who does it.")
+    priority: TicketPriority = column("How urgent it is.")
+    due_at: datetime | None = column("Until when it is to be done.")
+    state_due_at: datetime | None = column("Until when it may stay in its state.")
+    overdue: bool = derived(lambda row: row["overdue"], "One of the two is over, and it has not ended.")
+    rank: str = column("Its place on the board: compare them as bytes.")
 
 
 def _state_keys(rows: Sequence[Any]) -> list[Any]:
@@ -106,16 +116,37 @@ class Ticket(Node):
     )
     split_number: int = column("1, unless the line was split into several tickets.")
     quantity: int = column("How many units it is about.")
+    shipped: int = column("How many of them were sent.")
+    delivered: int = column("How many of them have arrived.")
     state: TicketState = loads(ticket.state_of_ticket, _state_keys, "Where it stands.")
-    next_states: list[TicketState] = loads(ticket.next_states, _state_keys, "Where the caller may move it to.")
+    state_since: datetime = column("Since when.")
+    next_states: list[TicketState] = loads(
+        ticket.next_states, _state_keys, "Where the caller may move it to, when what that asks for is so."
+    )
+    required_action: TicketRequiredAction | None = loads(
+        ticket.required_action, "id", "What its customer is to do; null: nothing at the moment."
+    )
     brief: Json | None = column("What is to be done.")
-    version: int = column("Rises with state, brief and quantity; for `ifVersion`.")
+    brief_version: int = column("How often a brief was given; 0: never.")
+    brief_complete: bool = column("Nothing is missing in it.")
+    brief_schema: Json | None = column("JSON Schema of the brief; null: it takes none.")
+    proofs: list[TicketProof] = loads(ticket.proofs_of_ticket, "id", "All versions, the oldest first.")
+    files: list[File] = loads(ticket.files_of_ticket, "id", "All that the caller sees of what was attached.")
+    version: int = column("Rises with state, brief, quantity and proofs; for `ifVersion`.")
     last_seq: int = column("`seq` of its newest event.")
+    unread_count: int = loads(
+        ticket.unread_of_ticket,
+        "id",
+        "How many events the caller has not read, without their own; see `ticketMarkRead`.",
+    )
     history: list[TicketEvent] = asks(
         _history, "What happened, oldest first.", after=arg(int, "Only events with a higher `seq`.", 0)
     )
+    desk: TicketDesk | None = loads(
+        ticket.desk_of_ticket, "id", "How staff organise it. Null for anybody else than staff who see tickets."
+    )
     created_at: datetime = column("When it was opened.")
-    updated_at: datetime = column("When it was last moved.")
+    updated_at: datetime = column("When it was last moved, or changed in what it is about.")
 
 
 @view()
@@ -146,36 +177,3 @@ TicketStreamItem = Annotated[
     TicketSnapshot | TicketChange | ResyncRequired,
     strawberry.union("TicketStreamItem", description="What a ticket's stream is made of."),
 ]
-
-
-@input_type
-class TicketMoveInput:
-    """A ticket and where it goes."""
-
-    ticket_id: strawberry.ID = required("Which ticket.")
-    to_state: str = required("Code of a state among its `nextStates`.")
-    if_version: int | None = given("Only if the ticket is still at this version.")
-
-
-@input_type
-class TicketPostMessageInput:
-    """Something to say on a ticket."""
-
-    ticket_id: strawberry.ID = required("Which ticket.")
-    body: str = required("Plain text of up to 10,000 characters.")
-    visibility: Visibility = given("Internal notes are for staff alone.", Visibility.PUBLIC)
-    access_token: str | None = given("The order's; by default that of the header `X-Access-Token`.")
-
-
-@view()
-class TicketMovePayload(Payload):
-    """The ticket in its new state."""
-
-    ticket: Ticket | None = strawberry.field(description="The ticket.")
-
-
-@view()
-class TicketPostMessagePayload(Payload):
-    """The ticket with the message in its history."""
-
-    ticket: Ticket | None = strawberry.field(description="The ticket.")

@@ -10,6 +10,7 @@ from db.session import ApiKeyKind
 from domain import api_key
 from domain.actor import Actor
 from domain.api_key import Key
+from domain.channel import Bound
 from resolvers.request_error import RequestError, Unauthenticated
 
 _log = logging.getLogger(__name__)
@@ -33,13 +34,13 @@ class ApiKeys:
         """Whom a secret key makes of who sends it."""
         return (await self._found(read, key, {ApiKeyKind.SECRET})).actor()
 
-    async def buyer_address(self, read: Read, key: str, passed_on: str | None) -> str | None:
-        """The address that a storefront passes on; checks the key, of which a publishable one passes on none."""
+    async def storefront(self, read: Read, key: str, passed_on: str | None) -> tuple[str | None, Bound | None]:
+        """The address that a storefront's server passes on, or the sales channels of a publishable key."""
         found = await self._found(read, key, {ApiKeyKind.PUBLISHABLE, ApiKeyKind.STOREFRONT})
         if found.kind != ApiKeyKind.STOREFRONT or passed_on is None:
-            return None
+            return None, found.bound
         try:
-            return str(ipaddress.ip_address(passed_on.strip()))
+            return str(ipaddress.ip_address(passed_on.strip())), found.bound
         except ValueError:
             raise RequestError("X-Buyer-Address is one IP address, for example 203.0.113.7.") from None
 

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -13,31 +14,43 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uuid_utils import uuid7
 
 from db.connection import Database, connect
 from db.workflow import ActorKind
+from domain.cart import Keeping
 from domain.durable import by_event
+from domain.failpoint import arm
 from domain.mail import Mailer, Post
+from domain.payment_provider import PaymentProvider
 from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from plugins.mail import ConsoleMailer, MailServer, NoMailer, SmtpMailer
 from plugins.manual_payment import ManualPayment
+from plugins.test_payment.adapter import TestPayment
 from schema import Schema, build_schema
 from server.answers import Answers, AnswersFirst
 from server.api_keys import ApiKeys
+from server.authentication import Authentication
 from server.cookies import CookieRules
+from server.document import RequestedDocuments
+from server.files import FileServer
 from server.kept import KeptAnswers
 from server.migrate import current_revision, head_revision
+from server.operation import Contexts
 from server.parent import die_with_parent
 from server.relay import Relay
 from server.settings import Settings, read_settings
 from server.shared_answers import SharedAnswers
+from server.storages import make_files
 from server.tokens import Argon2Passwords, SignedTokens
 from server.view import GraphQLEndpoint
 from server.wake import waking
+from server.webhooks import payment_webhook
+from server.websocket import SocketLimits, Sockets
+from server.websocket_operations import Runs
 
 ALLOWED_HEADERS: Final = (
     "Authorization",
@@ -49,6 +62,7 @@ ALLOWED_HEADERS: Final = (
     "X-Shop-Context",
 )
 GIVEN_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_ANSWERS: Final = {"http.response.start", "websocket.accept", "websocket.http.response.start"}
 _log = logging.getLogger(__name__)
 
 
@@ -59,7 +73,7 @@ class RequestId:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         given = dict(scope["headers"]).get(b"x-request-id", b"").decode("latin-1")
@@ -67,17 +81,32 @@ class RequestId:
         scope.setdefault("state", {})["request_id"] = request_id
 
         async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            if message["type"] in _ANSWERS:
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", request_id.encode())]
             await send(message)
 
         await self._app(scope, receive, send_with_id)
 
 
 def make_shop(database: Database, settings: Settings) -> Shop:
-    provider = ManualPayment()
+    arm(dict(settings.payments.failpoints))
     patience = min(20.0, settings.sweep_after * 0.9)  # whoever is still waiting must not be swept
-    return Shop(database, {provider.name: provider}, settings.sweep_after, patience, make_post(settings))
+    post, files = make_post(settings), make_files(settings)
+    keeping = Keeping(timedelta(days=settings.cart_days), timedelta(days=settings.customer_cart_days))
+    return Shop(database, make_providers(settings), settings.sweep_after, patience, post, files=files, keeping=keeping)
+
+
+def make_providers(settings: Settings) -> dict[str, PaymentProvider]:
+    providers: list[PaymentProvider] = [ManualPayment()]
+    test = settings.payments
+    if test.test_provider_url is not None:
+        providers.append(TestPayment(test.test_provider_url, test.test_provider_secret, test.test_provider_captures))
+    return {provider.name: provider for provider in providers}
+
+
+async def close_providers(shop: Shop) -> None:
+    for provider in shop.providers.values():
+        await provider.close()
 
 
 def make_post(settings: Settings) -> Post:
@@ -94,7 +123,7 @@ def create_app(settings: Settings | None = None, schema: Schema | None = None) -
     cors = Middleware(
         CORSMiddleware,
         allow_origins=[*settings.store_cors, *settings.admin_cors],
-        allow_methods=["GET", "POST"],
+        allow_methods=["GET", "POST", "PUT"],
         allow_credentials=True,
         allow_headers=[*ALLOWED_HEADERS, *(["X-Debug"] if settings.debug else [])],
         expose_headers=["X-Request-Id"],
@@ -103,7 +132,13 @@ def create_app(settings: Settings | None = None, schema: Schema | None = None) -
         Route("/", _home),
         Route("/health", _health),
         Route("/ready", _ready),
-        Route("/graphql", _Graphql()),
+        Route("/webhooks/payments/{provider}", payment_webhook, methods=["POST"]),
+        Route("/graphql", _Running("endpoint")),
+        WebSocketRoute("/graphql", _Running("sockets")),
+        Route("/uploads/{token}", _Running("files"), methods=["PUT"]),
+        Route("/files/{token}", _Running("files"), methods=["GET"]),
+        Route("/media/{file_id}/{hash}", _Running("files"), methods=["GET"]),
+        Route("/media/{file_id}/{hash}/{width:int}", _Running("files"), methods=["GET"]),
     ]
     schema = schema or build_schema(breadth_first=settings.breadth_first)
     lifespan = partial(_running, settings, schema, Argon2Passwords())
@@ -137,11 +172,15 @@ async def _running(
         async with waking(database, settings.redis_url, relay.poke):
             tokens = signed_tokens(settings)
             shop = make_shop(database, settings)
-            modes = {"debug": settings.debug, "trusted_only": settings.trusted_only}
-            endpoint = GraphQLEndpoint(
-                schema, shop, relay, tokens, passwords, api_keys=api_keys, cookies=cookie_rules(settings), **modes
-            )
-            yield {"endpoint": endpoint, "database": database, "answers": answers}
+            by, cookies = Authentication(tokens, api_keys, settings.staff_second_factor), cookie_rules(settings)
+            contexts = Contexts(shop, relay, tokens, passwords, by, cookies, settings.debug)
+            documents = RequestedDocuments(shop.read, schema.documents, trusted_only=settings.trusted_only)
+            endpoint = GraphQLEndpoint(schema, contexts, documents)
+            limits = SocketLimits(settings.socket_operations, settings.socket_connections)
+            sockets = Sockets(contexts, Runs(schema, documents), limits)
+            parts = {"endpoint": endpoint, "sockets": sockets, "files": FileServer(shop, tokens)}
+            yield {**parts, "database": database, "answers": answers, "shop": shop}
+            await close_providers(shop)
     finally:
         await api_keys.close()
         await answers.close()
@@ -158,11 +197,14 @@ def _answers(settings: Settings, database: Database, relay: Relay) -> Answers:
     return Answers(relay, kept, shared, settings.cache_max_age, trusted_only=settings.trusted_only)
 
 
-class _Graphql:
-    """The endpoint of the running application (it exists only once the database is connected)."""
+class _Running:
+    """A part of the running application (it exists only once the database is connected)."""
+
+    def __init__(self, part: str) -> None:
+        self._part = part
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await scope["state"]["endpoint"](scope, receive, send)
+        await scope["state"][self._part](scope, receive, send)
 
 
 async def _home(_request: Request) -> Response:

@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from db.connection import Read
+from db.workflow import ActorKind
 from domain import session
 from domain.actor import GUEST, Actor
+from domain.channel import Bound
 from domain.session import LONGEST_DEVICE
 from resolvers.request_error import Unauthenticated
 from server.api_keys import ApiKeys
@@ -25,6 +27,8 @@ class Caller:
     device: str
     live: Subscriber | None
     """Of a live token: whoever has one may subscribe, and nothing else."""
+    bound: Bound | None
+    """The sales channels of the publishable key that was sent; null: none was."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,8 @@ class Authentication:
 
     tokens: SignedTokens
     api_keys: ApiKeys
+    factor_demanded: bool = False
+    """Staff without a second factor may only set one up."""
 
     async def establish(self, read: Read, headers: Mapping[str, str], peer: str, cookies: SessionCookies) -> Caller:
         """By the bearer token, else by the cookies; a guest without either. Refuses what is not ours or good no more.
@@ -47,9 +53,9 @@ class Authentication:
             cookies.check_origin()
             actor = await self._by_cookie(read, cookies)
         key, passed_on = headers.get("x-api-key"), headers.get("x-buyer-address")
-        buyer = None if key is None else await self.api_keys.buyer_address(read, key, passed_on)
+        buyer, bound = (None, None) if key is None else await self.api_keys.storefront(read, key, passed_on)
         device = headers.get("user-agent", "")[:LONGEST_DEVICE]
-        return Caller(actor, buyer or peer, device if device.isprintable() else "", live)
+        return Caller(actor, buyer or peer, device if device.isprintable() else "", live, bound)
 
     async def _bearer(self, read: Read, authorization: str) -> tuple[Actor, Subscriber | None]:
         scheme, _, token = authorization.partition(" ")
@@ -58,11 +64,11 @@ class Authentication:
             return await self.api_keys.actor(read, token), None
         found = self.tokens.read_access_token(token)
         if found is not None:
-            return await _of_session(read, found), None
+            return await self._of_session(read, found), None
         live = self.tokens.read_live_token(token)
         if live is None:
             raise Unauthenticated("The access token is not valid or has expired; sign in again.")
-        return await _of_subscriber(read, live), live
+        return await self._of_subscriber(read, live), live
 
     async def _by_cookie(self, read: Read, cookies: SessionCookies) -> Actor:
         """A cookie that is good no more is taken back, so that the next request is a guest's and may sign in again."""
@@ -73,20 +79,21 @@ class Authentication:
         try:
             if found is None:
                 raise Unauthenticated("The sign-in in the cookie has expired; refresh it or sign in again.")
-            return await _of_session(read, found)
+            return await self._of_session(read, found)
         except Unauthenticated:
             cookies.clear_access(kind)
             raise
 
+    async def _of_session(self, read: Read, found: SignIn) -> Actor:
+        demanded = self.factor_demanded and found.kind == ActorKind.STAFF
+        who = found.kind, found.subject_id, found.session_id
+        granted = await session.granted(read, *who, factor_demanded=demanded)
+        if granted is None:
+            raise Unauthenticated("This sign-in has ended; sign in again.")
+        signed_in = Actor(found.kind, found.subject_id, granted, found.expires_at, found.session_id)
+        return replace(signed_in, factor_demanded=demanded)
 
-async def _of_session(read: Read, found: SignIn) -> Actor:
-    granted = await session.granted(read, found.kind, found.subject_id, found.session_id)
-    if granted is None:
-        raise Unauthenticated("This sign-in has ended; sign in again.")
-    return Actor(found.kind, found.subject_id, granted, found.expires_at, found.session_id)
-
-
-async def _of_subscriber(read: Read, live: Subscriber) -> Actor:
-    """Whose live token it is: the customer's whose session it belongs to, else a guest's; until it ends."""
-    actor = await _of_session(read, live.sign_in) if live.sign_in is not None else GUEST
-    return replace(actor, expires_at=live.expires_at)
+    async def _of_subscriber(self, read: Read, live: Subscriber) -> Actor:
+        """Whose live token it is: the customer's whose session it belongs to, else a guest's; until it ends."""
+        actor = await self._of_session(read, live.sign_in) if live.sign_in is not None else GUEST
+        return replace(actor, expires_at=live.expires_at)

@@ -20,23 +20,26 @@ from domain import document, session
 from domain.customer import check_password, customer_credentials
 from domain.durable import by_event
 from domain.processes.import_shopify import ImportOptions, ImportReport, import_shopify
+from domain.processes.mail_token import PATHS
 from domain.processes.seed_catalogue import SeedCatalogue, seed_catalogue
 from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from domain.refusal import Refusal, refusals_of
 from domain.role import ADMINISTRATOR
 from domain.session import Device
-from domain.staff import create_staff, staff_credentials
+from domain.staff import WayIn, create_staff, let_in, staff_credentials
 from schema import build_schema
 from server import demo as demo_
-from server.app import make_shop
+from server.app import make_shop, signed_tokens
 from server.embedded import EmbeddedPostgresError
 from server.manifest import Problem, read_manifests
 from server.migrate import migrate as migrate_database
+from server.reconcile import reconcile
 from server.sdl import printed
 from server.serve import ServeOptions, database_of, end_on_sigterm, web, work
 from server.serve import serve as serve_
 from server.settings import Settings, WrongSetting, read_settings
+from server.test_provider import run_test_provider
 from server.tokens import Argon2Passwords, SignedTokens
 
 T = TypeVar("T")
@@ -45,10 +48,12 @@ imports = typer.Typer(help="Bring a catalogue in.", no_args_is_help=True)
 staff = typer.Typer(help="Those who work in the shop.", no_args_is_help=True)
 documents = typer.Typer(help="Trusted documents: what clients may ask by an id.", no_args_is_help=True)
 schema = typer.Typer(help="The GraphQL contract.", no_args_is_help=True)
+stock = typer.Typer(help="What lies on the shelves.", no_args_is_help=True)
 app.add_typer(imports, name="import")
 app.add_typer(staff, name="staff")
 app.add_typer(documents, name="documents")
 app.add_typer(schema, name="schema")
+app.add_typer(stock, name="stock")
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -108,6 +113,20 @@ def worker() -> None:
     settings = read_settings(os.environ)
     with database_of(settings) as url:
         work(url, settings)
+
+
+@app.command("test-provider")
+def provider_of_tests(
+    port: Annotated[int, typer.Option(help="Port to listen on, on this machine.")] = 8009,
+    file: Annotated[str, typer.Option(help="Where its ledger is kept.")] = "test-provider.db",
+    webhook_url: Annotated[
+        str | None, typer.Option(help="Where it reports: http://127.0.0.1:8000/webhooks/payments/test")
+    ] = None,
+) -> None:
+    """Run the test payment provider: no money moves, and tokens say how it behaves. Set TEST_PROVIDER_URL to it."""
+    settings = read_settings(os.environ)
+    err.print(f"The test provider listens on http://127.0.0.1:{port} (Ctrl-C stops it)")
+    run_test_provider(port, file, webhook_url, settings.payments.test_provider_secret)
 
 
 @app.command("web", hidden=True)
@@ -213,6 +232,23 @@ def staff_create(
     out.print(f"{email} can sign in.")
 
 
+@staff.command("reset")
+def staff_reset(email: Annotated[str, typer.Argument(help="Their e-mail address.")]) -> None:
+    """Print a link, good once, by which somebody who lost everything chooses a new password.
+
+    Takes their second factor away, signs them out everywhere and makes them active again; their roles stay.
+    """
+    settings = read_settings(os.environ)
+
+    async def reset(shop: Shop) -> WayIn:
+        async with shop.tx() as tx:
+            return await let_in(tx, email)
+
+    way_in = in_shop(settings, reset)
+    token_ = signed_tokens(settings).single_use_token(way_in.purpose, way_in.token_id)
+    print(f"{settings.admin_url}{PATHS[way_in.purpose]}?token={token_}")
+
+
 @app.command()
 def token(email: Annotated[str, typer.Argument(help="E-mail address of a customer or of staff.")]) -> None:
     """Print an access token for development: no password is asked for. Refused in production."""
@@ -289,6 +325,16 @@ def documents_remove(ids: Annotated[list[str], typer.Argument(help="Ids as `docu
 
     in_shop(read_settings(os.environ), remove)
     out.print(f"Documents: {len(set(ids))} removed.")
+
+
+@stock.command("reconcile")
+def stock_reconcile(
+    repair: Annotated[bool, typer.Option("--repair", help="Make right what can be made right.")] = False,
+) -> None:
+    """Compare levels with their movements and reservations. Ends with status 1 while some differ."""
+    settings = read_settings(os.environ)
+    if in_shop(settings, lambda shop: reconcile(shop, out, err, repair=repair)):
+        raise typer.Exit(1)
 
 
 @schema.command("print")

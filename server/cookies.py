@@ -36,7 +36,7 @@ class CookieRules:
 
     def kinds_for(self, asked: HTTPConnection) -> frozenset[ActorKind]:
         """Whose sessions the request may use. None, unless it proves where it comes from."""
-        headers, method = asked.headers, asked.scope.get("method", "GET")
+        headers, method = asked.headers, asked.scope.get("method")  # a WebSocket has none: it is no read by GET
         origin, site = headers.get("origin"), headers.get("sec-fetch-site")
         if origin is not None:
             known = {kind for kind in KINDS if origin in self.origins[kind]}
@@ -46,6 +46,10 @@ class CookieRules:
         # A read by GET writes nothing, and where browsers send no Origin with it they let nobody else see the answer.
         reads = method == "GET" and _is_simple_read(headers.get("content-type"))
         return frozenset(KINDS) if reads and site in {None, "none"} else frozenset()
+
+    def lets_connect(self, asked: HTTPConnection) -> bool:
+        """Whether a WebSocket may come from there: browsers ask nobody before, and let every page read what comes."""
+        return "origin" not in asked.headers or bool(self.kinds_for(asked))
 
     def _is_own(self, origin: str, host: str) -> bool:
         parts = urlsplit(origin)

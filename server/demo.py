@@ -60,5 +60,7 @@ def tell(console: Console, origin: str) -> None:
     for role, mutation in (("customer", "customerSignIn"), ("staff", "staffSignIn")):
         person = people[role]
         console.print(f"  Sign in ({role}): {person['email']} / {person['password']} by {mutation}")
+    console.print("  Staff work on tickets there; who is to do the rest too is made an administrator by")
+    console.print("    .venv/bin/counterfoil staff create you@example.com")
     console.print("\n  make journey   walks a whole order through it, in another terminal")
     console.print("  Ctrl-C         stops everything; the data stays\n")

@@ -12,7 +12,11 @@ from db.unavailable import TRY_AGAIN
 from resolvers.request_error import RequestError
 
 NOT_TO_BE_RUN: Final = (CannotGetOperationTypeError, InvalidOperationTypeError, MissingQueryError)
-"""How Strawberry says that a request over SSE names no operation, or one of a kind that is not allowed there."""
+"""How Strawberry says that a stream is asked for with no operation, or one of a kind that is not allowed there."""
+NO_WRITE_OVER_STREAMS: Final = (
+    "Mutations are not run over a stream or a WebSocket, where a lost connection would cut them off midway: "
+    "send them by POST, with Accept: application/json."
+)
 SUGGESTION: Final = re.compile(r" Did you mean [^?]*\?")
 """What graphql-core adds to its messages; it would tell the schema piece by piece where introspection is closed."""
 _log = logging.getLogger(__name__)
@@ -32,7 +36,7 @@ def public_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     elif isinstance(cause, RequestError):
         extensions = dict(cause.extensions)
     elif isinstance(cause, NOT_TO_BE_RUN):
-        extensions = {"code": "BAD_REQUEST"}
+        shown["message"], extensions = _not_to_be_run(cause, error.message), {"code": "BAD_REQUEST"}
     elif error.path is None and error.locations and isinstance(cause, ValueError | TypeError):
         extensions = {"code": "BAD_USER_INPUT"}  # a scalar refused its value; what a stream raises is placed nowhere
     else:
@@ -42,6 +46,13 @@ def public_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     if error.path:
         shown["path"] = error.path
     return {**shown, "extensions": {**extensions, "requestId": request_id}}
+
+
+def _not_to_be_run(cause: BaseException, message: str) -> str:
+    """In the words that requests without a stream are answered with, and with what to do instead."""
+    if isinstance(cause, MissingQueryError):
+        return "No GraphQL query found in the request"
+    return NO_WRITE_OVER_STREAMS if isinstance(cause, InvalidOperationTypeError) else message
 
 
 def _masked(cause: BaseException, request_id: str) -> tuple[str, dict[str, Any]]:

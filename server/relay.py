@@ -2,6 +2,9 @@
 
 Kept answers follow along (`observe`): they are told, look by look, what changed in the catalogue.
 
+What begins or ends by the clock alone (the windows in which products are published) is told as a change of the moment
+in which a look first finds it begun or ended, so nothing needs to know before when that will be.
+
 The log is read from the oldest transaction that may still be running (`xid >= horizon`) and deduplicated by id:
 ids and transactions commit out of order, so `id > last` would miss events. Being woken costs a look, not being
 woken would cost an update; what a stream sends it reads itself, by `seq`.
@@ -14,9 +17,11 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import TIMESTAMP
 
 from db.connection import Database
 
@@ -24,24 +29,49 @@ POLL_SECONDS: Final = 0.1
 AFTER_FAILURE_SECONDS: Final = 0.5
 CATALOGUE: Final = "catalogue"
 """The topic of what the triggers of db/changes.py write."""
+BEFORE: Final = timedelta(minutes=10)
+"""An observer that joins is told of what began or ended by the clock so long before: as long as answers are kept, in
+any process, and longer.
+"""
 _log = logging.getLogger(__name__)
 
 _FOLLOW = text(
     """
-    SELECT CAST(CAST(now.horizon AS text) AS bigint) AS horizon, e.id, e.topic,
+    WITH now AS MATERIALIZED (
+        SELECT pg_snapshot_xmin(pg_current_snapshot()) AS horizon, pg_snapshot_xmax(pg_current_snapshot()) AS ahead,
+               statement_timestamp() AS at
+    )
+    SELECT CAST(CAST(now.horizon AS text) AS bigint) AS horizon, now.at, e.id, e.topic,
            CAST(CAST(e.xid AS text) AS bigint) AS xid,
            CASE WHEN e.topic = :catalogue THEN e.data -> 'tags' END AS tags
-    FROM (SELECT pg_snapshot_xmin(pg_current_snapshot()) AS horizon) AS now
-    LEFT JOIN event AS e
+    FROM now LEFT JOIN event AS e
       ON e.xid >= CAST(CAST(CAST(:horizon AS bigint) AS text) AS xid8) AND e.id <> ALL(CAST(:seen AS bigint[]))
+    UNION ALL
+    SELECT CAST(CAST(now.horizon AS text) AS bigint), now.at, NULL, NULL, CAST(CAST(now.ahead AS text) AS bigint),
+           CASE WHEN cardinality(turned.tags) > 500 THEN '["catalogue"]'
+                ELSE to_jsonb(turned.tags || CAST('products' AS text)) END
+    FROM now CROSS JOIN LATERAL (
+        SELECT ARRAY(
+            SELECT 'product:' || product_id FROM product_channel
+            WHERE published_from > coalesce(:told, now.at - CAST(:before AS interval)) AND published_from <= now.at
+            UNION
+            SELECT 'product:' || product_id FROM product_channel
+            WHERE published_until > coalesce(:told, now.at - CAST(:before AS interval)) AND published_until <= now.at
+            LIMIT 501
+        ) AS tags
+    ) AS turned
+    WHERE cardinality(turned.tags) > 0
     """
-).bindparams(catalogue=CATALOGUE)
+).bindparams(bindparam("told", type_=TIMESTAMP(timezone=True)), catalogue=CATALOGUE, before=BEFORE)
 _HORIZON = text("SELECT CAST(CAST(pg_snapshot_xmin(pg_current_snapshot()) AS text) AS bigint) AS horizon")
 
 
 @dataclass(frozen=True)
 class Change:
-    """Of the catalogue, by the transaction `xid`; `tags` as in db/changes.py."""
+    """Of the catalogue, by the transaction `xid`; `tags` as in db/changes.py.
+
+    What changed by the clock counts as of the first transaction that had not begun when it was seen.
+    """
 
     xid: int
     tags: Sequence[str]
@@ -91,6 +121,8 @@ class Relay:
         self._observers: set[Observer] = set()
         self._joining: set[Observer] = set()
         self._horizon: int = 0
+        self._told: datetime | None = None
+        """Up to when, by the clock of the database, windows that began or ended were told; null: from some time ago."""
         self._seen: dict[int, int] = {}
         """Events that may be met again, with their transactions."""
 
@@ -154,15 +186,18 @@ class Relay:
             self._observers |= self._joining
             self._joining = set()
             self._seen = {}  # they have not been told of these; listeners are woken once too often instead
+            self._told = None
         since, began = self._horizon, time.monotonic()
-        rows = await self._database.read.records(_FOLLOW.bindparams(horizon=since, seen=list(self._seen)))
+        rows = await self._database.read.records(
+            _FOLLOW.bindparams(horizon=since, seen=list(self._seen), told=self._told)
+        )
         events = [row for row in rows if row.id is not None]
         for topic in {row.topic for row in events}:
             for listener in self._listeners.get(topic, ()):
                 listener.wake()
-        changes = [Change(row.xid, row.tags) for row in events if row.tags is not None]
+        changes = [Change(row.xid, row.tags) for row in rows if row.tags is not None]
         for observer in self._observers:
             observer.looked(Look(began, since, rows[0].horizon, changes))
-        self._horizon = rows[0].horizon
+        self._horizon, self._told = rows[0].horizon, rows[0].at
         met = self._seen | {row.id: row.xid for row in events}
         self._seen = {id_: xid for id_, xid in met.items() if xid >= self._horizon}

@@ -8,26 +8,29 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 from typing import Final, NoReturn
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from db.connection import connect
 from domain.durable import by_event
-from domain.processes.complete_cart import sweep
+from domain.processes.overdue_tickets import tell_of_overdue
 from domain.processes.prune import prune
 from domain.processes.shop import Shop
+from domain.processes.sweep_payments import sweep
 from domain.reactions import REACTIONS
-from server.app import make_shop
+from server.app import close_providers, make_shop
 from server.children import kept_running
 from server.embedded import embedded_postgres
 from server.parent import die_with_parent
 from server.settings import Settings, WrongSetting
 from server.wake import waking
+from server.websocket_frames import LARGEST_MESSAGE, WebSocketFrames
 from server.worker import run_worker
 
 _log = logging.getLogger(__name__)
@@ -84,16 +87,22 @@ def serve(url: str, options: ServeOptions) -> None:
 def web(listening: socket.socket, trusted_proxies: Sequence[str]) -> None:
     """Answers requests of a socket in this process. Proxies that are trusted say where a request came from."""
     die_with_parent()
-    config = uvicorn.Config(
-        "server.app:create_app",
+    WebServer(web_config("server.app:create_app", trusted_proxies)).run(sockets=[listening])
+
+
+def web_config(factory: str | Callable[[], ASGIApp], trusted_proxies: Sequence[str] = ()) -> uvicorn.Config:
+    return uvicorn.Config(
+        factory,
         factory=True,
         log_level="warning",
         timeout_graceful_shutdown=GRACE_SECONDS,
         access_log=False,
         server_header=False,
         forwarded_allow_ips=list(trusted_proxies),
+        ws=WebSocketFrames,
+        ws_max_size=LARGEST_MESSAGE,
+        ws_per_message_deflate=False,  # it would double the memory of a socket, and small messages gain nothing
     )
-    WebServer(config).run(sockets=[listening])
 
 
 class WebServer(uvicorn.Server):
@@ -107,6 +116,11 @@ class WebServer(uvicorn.Server):
         gc.collect()
         gc.freeze()
         gc.set_threshold(YOUNG_OBJECTS)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Streams would last for the whole grace. WebSockets are closed by uvicorn (1012)."""
+        self.lifespan.state["endpoint"].end_streams()
+        await super().shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Ends in order. Not as in uvicorn, the signal is not raised again afterwards: that is a traceback."""
@@ -152,21 +166,24 @@ async def _work(url: str, settings: Settings) -> None:
     if settings.production and settings.mail_url is None:
         _log.warning("MAIL_URL is not set: mails cannot be sent, so nobody can confirm an address or reset a password.")
     database = await connect(url, reactions=by_event(REACTIONS))
+    shop = make_shop(database, settings)
     try:
         async with waking(database, settings.redis_url):
-            await run_worker(url, make_shop(database, settings), REACTIONS, stop, _Sweep())
+            await run_worker(url, shop, REACTIONS, stop, _Sweep())
     finally:
+        await close_providers(shop)
         await database.close()
 
 
 class _Sweep:
-    """Ends abandoned payments each time, and takes away what is over now and then."""
+    """Ends abandoned payments and tells of late tickets each time, and takes away what is over now and then."""
 
     def __init__(self) -> None:
         self._prune_at = 0.0
 
     async def __call__(self, shop: Shop) -> None:
         await sweep(shop)
+        await tell_of_overdue(shop)
         if time.monotonic() >= self._prune_at:
             self._prune_at = time.monotonic() + PRUNE_EVERY
             await prune(shop)

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from server.payment_settings import PaymentSettings, WrongPaymentSetting, read_payment_settings
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 DEVELOPMENT_SECRET: Final = "development-only-secret-never-use-in-production"  # noqa: S105
 DEVELOPMENT_ORIGINS: Final = "http://localhost:3000,http://localhost:5173"
@@ -50,12 +52,29 @@ class Settings:
     """Execute queries with the engine; otherwise graphql-core does everything, more slowly."""
     debug: bool
     """Developers may ask by a header what ran where; never in production."""
+    staff_second_factor: bool
+    """Staff may do nothing but set up a second factor as long as they have none."""
     trusted_only: bool
     """Run documents that were registered, and no others."""
     answer_cache_mib: int
     """For answers that are kept in this process; 0: none are kept."""
     cache_max_age: int
     """Seconds for which browsers and proxies may keep what all may see, on top of what the server does."""
+    socket_operations: int
+    """That one WebSocket may run at once."""
+    socket_connections: int
+    """WebSockets that one address, and one caller who has signed in, may have at once in one process."""
+    files_url: str
+    """Where the bytes of files lie: `file:///…` or `s3://…`."""
+    api_url: str
+    """Of this API as clients reach it, for the addresses of files; empty: those are told as paths."""
+    upload_max_mib: int
+    """Of one file."""
+    payments: PaymentSettings
+    cart_days: int
+    """Days for which a guest's cart is kept that nobody touches."""
+    customer_cart_days: int
+    """The same of a customer's."""
     home: Path
     """Where the embedded PostgreSQL keeps its data."""
 
@@ -79,10 +98,16 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         sweep_after=float(_whole(environment, "SWEEP_AFTER", 30, most=86_400)),
         breadth_first=_one_of(environment, "COUNTERFOIL_ENGINE", ("breadth-first", "graphql-core")) == "breadth-first",
         debug=_debug(environment, production=production),
+        staff_second_factor=_one_of(environment, "STAFF_SECOND_FACTOR", ("optional", "required")) == "required",
         trusted_only=_one_of(environment, "COUNTERFOIL_DOCUMENTS", ("any", "trusted")) == "trusted",
         answer_cache_mib=_whole(environment, "ANSWER_CACHE_MIB", 64, least=0, most=65_536),
         cache_max_age=_whole(environment, "CACHE_MAX_AGE", 1, least=0, most=86_400),
-        home=Path(environment.get("COUNTERFOIL_HOME") or ROOT / ".counterfoil"),
+        socket_operations=_whole(environment, "SOCKET_OPERATIONS", 100, most=10_000),
+        socket_connections=_whole(environment, "SOCKET_CONNECTIONS", 50, most=1_000_000),
+        payments=_payments(environment, production=production),
+        cart_days=_whole(environment, "CART_DAYS", 30, most=36_500),
+        customer_cart_days=_whole(environment, "CUSTOMER_CART_DAYS", 90, most=36_500),
+        **_files(environment),
     )
 
 
@@ -98,6 +123,30 @@ def _mail(environment: Mapping[str, str], *, production: bool) -> dict[str, Any]
     storefront = _site(environment, "STOREFRONT_URL", "" if told else DEVELOPMENT_ORIGINS.partition(",")[0])
     admin = _site(environment, "ADMIN_URL", f"{storefront}/admin")
     return {"mail_url": url, "mail_from": sender, "storefront_url": storefront, "admin_url": admin}
+
+
+def _files(environment: Mapping[str, str]) -> dict[str, Any]:
+    home = Path(environment.get("COUNTERFOIL_HOME") or ROOT / ".counterfoil")
+    url = environment.get("FILES_URL", "").strip() or (home.absolute() / "files").as_uri()
+    parts = urlsplit(url)
+    local = parts.scheme == "file" and not parts.netloc and len(parts.path) > 1
+    if not local and not (parts.scheme == "s3" and parts.netloc):
+        raise WrongSetting("FILES_URL says where files lie; write file:///srv/files or s3://bucket/prefix?region=….")
+    api_url = environment.get("API_URL", "").strip()
+    most = _whole(environment, "UPLOAD_MAX_MIB", 50, most=5_000)
+    return {
+        "home": home,
+        "files_url": url,
+        "api_url": _site(environment, "API_URL", "") if api_url else "",
+        "upload_max_mib": most,
+    }
+
+
+def _payments(environment: Mapping[str, str], *, production: bool) -> PaymentSettings:
+    try:
+        return read_payment_settings(environment, production=production)
+    except WrongPaymentSetting as error:
+        raise WrongSetting(str(error)) from None
 
 
 def _is_server(url: str) -> bool:

@@ -27,6 +27,8 @@ ACCESS_COOKIE: Final = "access_cookie"
 ORDER: Final = "order"
 LIVE: Final = "live"
 LIVE_SECONDS: Final = 300
+UPLOAD: Final = "upload"
+FILE: Final = "file"
 
 
 @dataclass(frozen=True)
@@ -166,12 +168,40 @@ class SignedTokens:
         except (ValueError, TypeError, AttributeError):
             return None
 
+    def upload_token(self, file_id: UUID, until: datetime) -> str:
+        return self._keys.sign({"iss": ISSUER, "aud": UPLOAD, "sub": str(file_id), "exp": until})
+
+    def read_upload_token(self, token: str) -> tuple[UUID, datetime] | None:
+        """Whose bytes may be put, and until when."""
+        claims = self._keys.read(token, UPLOAD, ["exp", "sub"])
+        return None if claims is None else _of_file(claims)
+
+    def file_token(self, file_id: UUID, width: int | None, seconds: int) -> str:
+        until = datetime.now(UTC) + timedelta(seconds=seconds)
+        small = {} if width is None else {"w": width}
+        return self._keys.sign({"iss": ISSUER, "aud": FILE, "sub": str(file_id), "exp": until, **small})
+
+    def read_file_token(self, token: str) -> tuple[UUID, int | None, datetime] | None:
+        """What may be read (with a width: the thumbnail), and until when."""
+        claims = self._keys.read(token, FILE, ["exp", "sub"])
+        found = None if claims is None else _of_file(claims)
+        if claims is None or found is None or not isinstance(claims.get("w"), int | None):
+            return None
+        return found[0], claims.get("w"), found[1]
+
     def seal(self, plain: str) -> str:
         """What is kept to be read again, by the secrets of cookies: see server/seal.py."""
         return self._seal.seal(plain)
 
     def unseal(self, sealed: str) -> str | None:
         return self._seal.unseal(sealed)
+
+
+def _of_file(claims: Mapping[str, Any]) -> tuple[UUID, datetime] | None:
+    try:
+        return UUID(claims["sub"]), datetime.fromtimestamp(claims["exp"], UTC)
+    except (ValueError, TypeError, AttributeError, OverflowError):
+        return None
 
 
 @cache

@@ -1,10 +1,12 @@
-"""GraphQL over HTTP and SSE: one endpoint, one way to establish the actor, one way to show errors."""
+"""GraphQL over HTTP and SSE: one endpoint. What it shares with WebSockets stands in server/operation.py."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from typing import Any, Final, cast
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
+from contextlib import aclosing
+from typing import Final, cast
 
 import orjson
+from anyio import CancelScope
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
@@ -18,22 +20,18 @@ from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from domain.processes.shop import Shop
-from resolvers import ids
-from resolvers.context import ContextChoice, Ctx
-from resolvers.request_error import RequestError
-from resolvers.trace import Trace
+from resolvers.context import Ctx
+from resolvers.request_error import Forbidden, RequestError
 from schema import Schema
-from server.api_keys import ApiKeys
-from server.authentication import Authentication
-from server.cookies import CookieRules, SessionCookies
+from server.cookies import SessionCookies
 from server.document import NAMES, RequestedDocuments
-from server.errors import failed_request, public_error, refused_request
+from server.errors import failed_request, refused_request
 from server.graphiql import graphiql_page
-from server.relay import Relay
-from server.tokens import Argon2Passwords, SignedTokens
+from server.operation import Asked, Contexts, answer_of, check_operation_name
 
 LARGEST_BODY: Final = 100 * 1024
+FORMS: Final = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
+"""The kinds of bodies that need no preflight; without one it is as if it were text."""
 STATUS: Final = {
     "UNAUTHENTICATED": 401,
     "FORBIDDEN": 403,
@@ -41,6 +39,13 @@ STATUS: Final = {
     "DOCUMENT_NOT_FOUND": 404,
     "PERSISTED_QUERY_NOT_FOUND": 200,  # an invitation to send the text; clients of Apollo expect it like this
 }
+
+
+def check_is_no_form(request: Request) -> None:
+    """Pages of other sites send such bodies without asking first (preflight), so they are refused unread."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if request.method == "POST" and kind in FORMS:
+        raise Forbidden("Send JSON, with Content-Type: application/json; forms of other sites cannot send that.")
 
 
 class EventStream(SSETransport):
@@ -64,29 +69,21 @@ class EventStream(SSETransport):
 class GraphQLEndpoint(GraphQL[Ctx, None]):
     stream_transport_classes_by_protocol: Mapping[str, type[HTTPStreamTransport]] = {GRAPHQL_SSE_PROTOCOL: EventStream}
 
-    def __init__(
-        self,
-        schema: Schema,
-        shop: Shop,
-        relay: Relay,
-        tokens: SignedTokens,
-        passwords: Argon2Passwords,
-        *,
-        api_keys: ApiKeys,
-        cookies: CookieRules,
-        debug: bool = False,
-        trusted_only: bool = False,
-    ) -> None:
+    def __init__(self, schema: Schema, contexts: Contexts, documents: RequestedDocuments) -> None:
         super().__init__(schema, subscription_protocols=(GRAPHQL_SSE_PROTOCOL,), graphql_ide="graphiql")
         self._graphiql = graphiql_page()
-        self._shop, self._relay, self._tokens, self._passwords = shop, relay, tokens, passwords
-        self._authentication, self._cookies, self._debug = Authentication(tokens, api_keys), cookies, debug
-        self._documents = RequestedDocuments(shop.read, schema.documents, trusted_only=trusted_only)
+        self._contexts, self._documents = contexts, documents
+        self._ending = asyncio.Event()
+
+    def end_streams(self) -> None:
+        """The process is about to end: their clients are to go on elsewhere, now and not when they are cut off."""
+        self._ending.set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         try:
             await self._read_body(request)
+            check_is_no_form(request)
             response = await self.run(request)
         except HTTPException as error:
             code = "PAYLOAD_TOO_LARGE" if error.status_code == 413 else "BAD_REQUEST"
@@ -124,6 +121,7 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData:
         """The request with the text of its document, however it named it."""
         data = cast(GraphQLRequestData, await super().parse_http_body(request))  # never a batch: see decode_json
+        check_operation_name(data.operation_name)
 
         async def parameters() -> Mapping[str, object]:
             if request.method == "GET":
@@ -133,35 +131,29 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         data.query = await self._documents.text(data.query, data.extensions, parameters)
         return data
 
+    async def create_streaming_response(
+        self,
+        request: Request | WebSocket,
+        stream: Callable[[], AsyncIterator[str]],
+        sub_response: Response,
+        headers: Mapping[str, str],
+    ) -> Response:
+        chunks = cast("AsyncGenerator[str]", stream())
+        return await super().create_streaming_response(
+            request, lambda: until(self._ending, chunks), sub_response, headers
+        )
+
     async def render_graphql_ide(self, request: Request) -> Response:
         return HTMLResponse(self._graphiql)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Ctx:
-        headers = request.headers
-        cookies = request.state.cookies = SessionCookies(request, self._cookies, self._tokens)
-        trace = trace_asked_for(headers.get("x-debug")) if self._debug else None
-        shop = self._shop if trace is None else trace.of(self._shop)
-        peer = request.client.host if request.client else ""
-        caller = await self._authentication.establish(shop.read, headers, peer, cookies)
+        cookies = request.state.cookies = SessionCookies(request, self._contexts.cookies, self._contexts.tokens)
+        peer, sets_cookies = request.client.host if request.client else "", isinstance(response, Response)
+        ctx = await self._contexts.make(
+            Asked(request.headers, peer, cookies, request.state.request_id, sets_cookies=sets_cookies)
+        )
         if isinstance(response, Response):
             cookies.answer = response
-        ctx = Ctx(
-            shop=shop,
-            tokens=self._tokens,
-            passwords=self._passwords,
-            live=self._relay,
-            actor=replace(caller.actor, request_id=request.state.request_id),
-            request_id=request.state.request_id,
-            choice=context_choice(headers.get("x-shop-context", "")),
-            cart_token=headers.get("x-cart-token"),
-            access_token=headers.get("x-access-token"),
-            subscribes_only=caller.live is not None,
-            live_order=caller.live.order if caller.live is not None else None,
-            buyer_address=caller.buyer_address,
-            device=caller.device,
-            cookies=cookies if isinstance(response, Response) else None,
-            trace=trace,
-        )
         request.state.ctx = ctx
         return ctx
 
@@ -173,51 +165,35 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
             raise HTTPException(400, "The body is not JSON.") from None
         if not isinstance(decoded, dict):
             raise HTTPException(400, "The body must be one JSON object with a query.")
-        known = cast("dict[str, object]", decoded)
-        if not isinstance(known.get("operationName"), str | None):
-            raise HTTPException(400, "operationName must be a string.")
-        return known
+        return cast("dict[str, object]", decoded)
 
     def encode_json(self, data: object) -> bytes:
         return orjson.dumps(data)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        ctx: Ctx = request.state.ctx
-        answer: dict[str, Any] = {"data": result.data}
-        if result.errors:
-            answer["errors"] = [public_error(error, ctx.request_id) for error in result.errors]
-        extensions: dict[str, Any] = {}
-        region = ctx.resolved_region
-        if region is not None:
-            extensions["context"] = {
-                "region": ids.encode("Region", region.id),
-                "currency": region.currency,
-                "country": ctx.choice.country,
-                "locale": ctx.choice.locale,
-            }
-        if ctx.trace is not None:
-            extensions["execution"] = ctx.trace.told()
-        if extensions:
-            answer["extensions"] = extensions
-        return cast(GraphQLHTTPResponse, answer)
+        return cast(GraphQLHTTPResponse, answer_of(request.state.ctx, result))
 
 
-def trace_asked_for(header: str | None) -> Trace | None:
-    """`X-Debug: execution` asks for `extensions.execution`."""
-    if header is None:
-        return None
-    if header.strip() != "execution":
-        raise RequestError("X-Debug is written like this: execution")
-    return Trace()
+async def until(ending: asyncio.Event, chunks: AsyncGenerator[str]) -> AsyncGenerator[str]:
+    """Breaks off, without saying that the stream is complete: so its client knows that there is more."""
+    ended = asyncio.create_task(ending.wait())
+    try:
+        async with aclosing(chunks):
+            while True:
+                following = asyncio.create_task(_next(chunks))
+                try:
+                    await asyncio.wait({following, ended}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    if not following.done():
+                        following.cancel()
+                        with CancelScope(shield=True):  # who hung up cancels every wait, and it has to end first
+                            await asyncio.wait({following})
+                if following.cancelled() or (chunk := following.result()) is None:
+                    return
+                yield chunk
+    finally:
+        ended.cancel()
 
 
-def context_choice(header: str) -> ContextChoice:
-    """`X-Shop-Context: country=DE, locale=de-DE`: the arguments of `@inContext`, by commas."""
-    given: dict[str, str] = {}
-    for part in filter(None, (part.strip() for part in header.split(","))):
-        name, _, value = part.partition("=")
-        known = name.strip() in ContextChoice.__dataclass_fields__
-        if not known or not value.strip() or not value.isprintable():
-            raise RequestError("X-Shop-Context is written like this: country=DE, locale=de-DE")
-        given[name.strip()] = value.strip()
-    return ContextChoice(**given)
+async def _next(chunks: AsyncGenerator[str]) -> str | None:
+    return await anext(chunks, None)

@@ -32,6 +32,16 @@ ENGINE = {name: value for name, value in os.environ.items() if name == "COUNTERF
 SECRET = "a secret of the tests, which is long enough for production"
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+PROVIDER_OF_THIS_PROCESS = f"http://127.0.0.1:{free_port()}"
+"""Where applications in this process expect the test provider; it is started by who needs it (tests/payments.py)."""
+
+
 class ApiError(AssertionError):
     """The answer has top-level errors although the test expects none."""
 
@@ -119,6 +129,8 @@ def schema_of_an_app(breadth_first: bool) -> Schema:
 async def running_app(database_url: str, **environment: str) -> AsyncIterator[Api]:
     """Answers are not kept unless a test asks for it: tests read right after they wrote, and count statements."""
     own = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET, "ANSWER_CACHE_MIB": "0"}
+    if environment.get("COUNTERFOIL_ENV") != "production":
+        own["TEST_PROVIDER_URL"] = PROVIDER_OF_THIS_PROCESS
     settings = read_settings({**ENGINE, **own, **environment})
     app: Starlette = create_app(settings, schema_of_an_app(settings.breadth_first))
     async with app.router.lifespan_context(app) as state:
@@ -129,12 +141,6 @@ async def running_app(database_url: str, **environment: str) -> AsyncIterator[Ap
         transport = httpx.ASGITransport(with_state, raise_app_exceptions=True)
         async with httpx.AsyncClient(transport=transport, base_url="http://shop.test") as http:
             yield Api(http, database=(state or {})["database"], answers=(state or {})["answers"])
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass
@@ -163,7 +169,7 @@ def environment_of_tests(**more: str) -> dict[str, str]:
     return {**inherited, "JWT_SECRET": SECRET, **more}
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float = 30) -> None:
+def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(httpx.TransportError):

@@ -18,7 +18,23 @@ from domain.cart import CartKey
 from domain.cart_line import AddLine
 from domain.checkout import CompleteCart
 from domain.money import Money, minor_units
-from domain.payment import Absent, Authorised, Charge, Declined
+from domain.payment_provider import (
+    Absent,
+    ActionRequired,
+    Authorised,
+    Captured,
+    Captures,
+    Charge,
+    CreatedSession,
+    Declined,
+    Operation,
+    Pending,
+    Refunded,
+    Refused,
+    SessionRequest,
+    Voided,
+    WebhookRefused,
+)
 from domain.processes.shop import Shop
 from resolvers import ids
 from resolvers.context import ContextChoice, find_region
@@ -72,7 +88,14 @@ def paid(charge: Charge) -> Authorised:
 
 
 NO_ANSWER = ConnectionError("the bank's line is dead")
-Answer = Authorised | Declined | Absent | Exception | Callable[[Charge], Authorised]
+Answer = (
+    Authorised | Captured | Declined | ActionRequired | Absent | Exception | Callable[[Charge], Authorised | Captured]
+)
+Done = Captured | Voided | Refunded | Pending | Refused | Exception
+
+
+def captured(charge: Charge) -> Captured:
+    return Captured(f"bank:{charge.attempt_id}", charge.amount, charge.currency)
 
 
 @dataclass
@@ -81,7 +104,16 @@ class Bank:
 
     answers: list[Answer]
     cancels: list[Answer] = field(default_factory=lambda: [Absent()])
+    looks: list[Answer] = field(default_factory=lambda: [Absent()])
+    """What it says when it is asked what became of an attempt."""
+    does: list[Done] = field(default_factory=list[Done])
+    """What it says to captures, voids and refunds; nothing listed: all is done."""
     name: str = "bank"
+    needs_session: bool = False
+    captures: Captures = Captures.MANUAL
+    looked: list[Charge] = field(default_factory=list)
+    done: list[tuple[str, Operation]] = field(default_factory=list)
+    sessions: list[SessionRequest] = field(default_factory=list)
     asked: list[Charge] = field(default_factory=list)
     cancelled: list[Charge] = field(default_factory=list)
     silent: bool = False
@@ -101,6 +133,37 @@ class Bank:
         if self.silent_on_cancel:
             await self.spoke.wait()
         return self._say(self.cancels.pop(0) if len(self.cancels) > 1 else self.cancels[0], charge)
+
+    async def look_up(self, charge: Charge) -> Any:
+        self.looked.append(charge)
+        return self._say(self.looks.pop(0) if len(self.looks) > 1 else self.looks[0], charge)
+
+    async def create_session(self, request: SessionRequest) -> CreatedSession:
+        self.sessions.append(request)
+        return CreatedSession(f"s:{request.session_id}", request.amount, request.currency, {"secret": "s"})
+
+    async def capture(self, operation: Operation) -> Any:
+        return self._do("capture", operation, Captured)
+
+    async def void(self, operation: Operation) -> Any:
+        return self._do("void", operation, Voided)
+
+    async def refund(self, operation: Operation) -> Any:
+        return self._do("refund", operation, Refunded)
+
+    def parse_webhook(self, headers: Any, body: bytes) -> Any:
+        raise WebhookRefused
+
+    async def close(self) -> None: ...
+
+    def _do(self, kind: str, operation: Operation, done: Any) -> Any:
+        self.done.append((kind, operation))
+        if not self.does:
+            return done(f"{kind}:{operation.operation_id}", operation.amount, operation.currency)
+        answer = self.does.pop(0) if len(self.does) > 1 else self.does[0]
+        if isinstance(answer, Exception):
+            raise answer.with_traceback(None)
+        return answer
 
     def _say(self, answer: Answer, charge: Charge) -> Any:
         if isinstance(answer, Exception):
@@ -124,7 +187,7 @@ async def many_carts(shop: Shop, *baskets: Sequence[AddLine]) -> list[Cart]:
         for lines in baskets:
             empty, token = await carts.create(tx, region, GUEST, "sam@shop.example")
             filled = await cart_lines.add_lines(tx, empty, lines)
-            ready, _ = await carts.set_addresses(tx, filled, HOME)
+            ready = await carts.set_addresses(tx, filled, HOME)
             made.append((ready, token))
     rows = [row for row, _ in made]
     totals = [Money(found.totals.total, found.totals.currency) for found in await assess(shop.read, rows)]

@@ -24,6 +24,7 @@ from plugins.manual_payment import ManualPayment
 from server.embedded import embedded_postgres
 from server.migrate import migrate
 from tests.api import Api, Server, running_app, running_server
+from tests.payments import Provider, running_provider
 
 TEMPLATE = "counterfoil_template"
 MEMORY = Path("/dev/shm")
@@ -98,6 +99,21 @@ async def shop(database_url: str) -> AsyncIterator[Shop]:
 async def api(database_url: str) -> AsyncIterator[Api]:
     """The whole application in this process, over the same database as `shop`."""
     async with running_app(database_url) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    """The test provider as a process. It reports nothing by itself until it is told where to."""
+    with running_provider(tmp_path_factory.mktemp("provider") / "ledger.db") as running:
+        yield running
+
+
+@pytest_asyncio.fixture
+async def paying_api(database_url: str, provider: Provider) -> AsyncIterator[Api]:
+    """The whole application in this process, with the test provider; captures are made by staff."""
+    settings = {"TEST_PROVIDER_URL": provider.url, "TEST_PROVIDER_CAPTURES": "manual"}
+    async with running_app(database_url, **settings) as running:
         yield running
 
 

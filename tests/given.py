@@ -16,8 +16,7 @@ from db import Ticket as TicketRow
 from db.catalog import ProductStatus
 from db.connection import new_id
 from db.workflow import ActorKind
-from domain import session
-from domain import ticket as tickets_of_domain
+from domain import session, ticket_opening
 from domain.actor import Actor
 from domain.catalog import upsert_products
 from domain.price import PriceDraft, set_prices
@@ -176,7 +175,7 @@ async def tickets(shop: Shop, placed: dict[str, Any]) -> list[Ticket]:
     """The tickets of a placed order, opened as the worker would, in the order of its lines."""
     order_key = ids.decode("Order", placed["id"])
     async with shop.tx() as tx:
-        await tickets_of_domain.reconcile(tx, order_key)
+        await ticket_opening.reconcile(tx, order_key)
     keys = await shop.read.scalars(
         select(TicketRow.id)
         .join(OrderLine, OrderLine.id == TicketRow.order_line_id)

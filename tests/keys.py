@@ -1,7 +1,11 @@
 """Keys of programs, as tests make and send them."""
 
 from datetime import datetime
+from uuid import UUID
 
+from sqlalchemy import select
+
+from db import Channel
 from db.session import ApiKeyKind
 from domain import api_key as api_keys
 from domain.api_key import CreateApiKey, Made
@@ -14,10 +18,15 @@ TICKETS = "{ tickets { nodes { id } } }"
 
 
 async def made(shop: Shop, *scopes: str, kind: ApiKeyKind | None = None, expires_at: datetime | None = None) -> Made:
-    """A key that somebody who may do everything made."""
-    command = CreateApiKey(kind or ApiKeyKind.SECRET, "Till", scopes, expires_at)
+    """A key that somebody who may do everything made; a publishable one is for the default channel."""
+    channels = await default_channel(shop) if kind == ApiKeyKind.PUBLISHABLE else ()
+    command = CreateApiKey(kind or ApiKeyKind.SECRET, "Till", scopes, expires_at, channels)
     async with shop.tx() as tx:
         return await api_keys.create(tx, command, given.ADMINISTRATOR)
+
+
+async def default_channel(shop: Shop) -> tuple[UUID]:
+    return (await shop.read.one_scalar(select(Channel.id).where(Channel.is_default)),)
 
 
 def of(key: Made) -> str:

@@ -98,6 +98,8 @@ class Walk:
         for name, inner in type_.fields.items():
             alias, key, named = f"{type_.name}__{name}", f"{type_.name}.{name}", get_named_type(inner.type)
             deeper = self._home[type_.name] == path
+            if deeper and named.name == "Warning" and "userErrors" not in type_.fields:
+                parts.append(f"{alias}: {name} {{ code }}")
             if alias in self.left_out or not (is_leaf_type(named) or (deeper and possible(named))):
                 continue
             parts.append(f"{alias}: {name}{self._given(key, inner)} {self._selection(named, (*path, key))}")

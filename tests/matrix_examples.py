@@ -7,11 +7,21 @@ staff with its permission, succeeds with. What must be there first is made by th
 from typing import Final
 
 from resolvers.node import FINDERS
-from tests import given, matrix_accounts
+from tests import (
+    given,
+    matrix_accounts,
+    matrix_balances,
+    matrix_channels,
+    matrix_delivery,
+    matrix_files,
+    matrix_payments,
+    matrix_stock,
+    matrix_tickets,
+)
 from tests.matrix_accounts import Example, Given
 from tests.matrix_world import MatrixWorld, Person
 
-ARGUMENTS: Final[dict[str, str]] = {}
+ARGUMENTS: Final[dict[str, str]] = {"File.thumbnail": "(width: 160)"}
 """Of fields of types that must be given arguments, by `Type.field`: `(first: 1)`."""
 
 
@@ -28,6 +38,12 @@ def of_kind(kind: str) -> Example:
 
 QUERIES: Final[dict[str, dict[str, Example]]] = {
     **matrix_accounts.QUERIES,
+    **matrix_payments.QUERIES,
+    **matrix_channels.QUERIES,
+    **matrix_tickets.QUERIES,
+    **matrix_stock.QUERIES,
+    **matrix_balances.QUERIES,
+    **matrix_delivery.QUERIES,
     "cart": {
         "": lambda _, who: {"id": who.cart.id},
         "empty": lambda _, who: {"id": who.bare.id},
@@ -40,11 +56,17 @@ QUERIES: Final[dict[str, dict[str, Example]]] = {
         "by number": lambda _, who: {"by": {"number": who.bought.number}},
     },
     "product": {"": lambda world, _: {"by": {"id": world.things["Product"]}}},
-    "ticket": {"": lambda _, who: {"id": who.bought.ticket}},
 }
 """By root field, and by what is special about the example."""
 MUTATIONS: Final[dict[str, Example]] = {
     **matrix_accounts.MUTATIONS,
+    **matrix_payments.MUTATIONS,
+    **matrix_channels.MUTATIONS,
+    **matrix_tickets.MUTATIONS,
+    **matrix_stock.MUTATIONS,
+    **matrix_balances.MUTATIONS,
+    **matrix_delivery.MUTATIONS,
+    **matrix_files.MUTATIONS,
     "cartAddLines": lambda world, who: {
         "cartId": who.cart.id,
         "lines": [{"variantId": world.things["Variant"], "quantity": 1}],
@@ -66,8 +88,6 @@ MUTATIONS: Final[dict[str, Example]] = {
         "cartId": who.cart.id,
         "lines": [{"lineId": who.things["CartLine"], "quantity": 3}],
     },
-    "ticketMove": lambda _, who: {"ticketId": who.bought.ticket, "toState": "proof_sent"},
-    "ticketPostMessage": lambda _, who: {"ticketId": who.bought.ticket, "body": "Is it ready?"},
 }
 SUBSCRIPTIONS: Final[dict[str, Example]] = {
     "ticketEvents": lambda _, who: {"ticketId": who.bought.ticket, "afterSeq": 1000},

@@ -25,7 +25,7 @@ from db.connection import new_id
 from db.session import ApiKeyKind
 from db.workflow import ActorKind
 from domain import api_key, session
-from domain import ticket as tickets
+from domain import ticket_move as tickets
 from domain.actor import EVERYTHING, SYSTEM, Actor
 from domain.address import Address
 from domain.api_key import CreateApiKey
@@ -34,11 +34,22 @@ from domain.price import PriceDraft
 from domain.processes.shop import Shop
 from domain.product import MediaDraft, ProductDraft, VariantDraft
 from domain.session import Device
-from domain.ticket import Move
+from domain.ticket_move import Move
 from resolvers import ids
-from tests import carts, given
+from tests import (
+    carts,
+    channels,
+    given,
+    matrix_balances,
+    matrix_delivery,
+    matrix_details,
+    matrix_files,
+    matrix_stock,
+    matrix_tickets,
+)
 from tests.access import Bought, bought, token
 from tests.api import Api
+from tests.keys import default_channel
 
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 """What passwords are worth here is tested elsewhere."""
@@ -107,21 +118,41 @@ class MatrixWorld:
 
     @property
     def theirs(self) -> list[UUID]:
-        """Keys of what is Sam's, and of what is the shop's and no goods."""
+        """Keys of what is Sam's, and of what is the shop's, but for goods and for what everybody's things name."""
         owned = [*self.sam.things.items(), *self.things.items()]
-        return [ids.decode(kind, public) for kind, public in owned if kind not in GOODS]
+        return [ids.decode(kind, public) for kind, public in owned if kind not in GOODS | NAMED_BY_ALL]
 
 
 NOTHING = "none"
-GOODS = frozenset({"Category", "Collection", "Media", "OptionValue", "Product", "ProductOption", "Region", "Variant"})
+GOODS = frozenset(
+    {
+        "Category",
+        "Collection",
+        "DeliveryOption",
+        "Media",
+        "OptionValue",
+        "Product",
+        "ProductOption",
+        "Region",
+        "Variant",
+    }
+)
 """Kinds of which everybody may see everything that is published, so that no id of theirs is anybody's."""
+NAMED_BY_ALL = frozenset({"Workflow"})
+"""Kim's tickets name it as Sam's do. Nothing of a workflow is ever changed: it gets a next version."""
 
 
 async def matrix_world(shop: Shop, api: Api) -> MatrixWorld:
     await given.regions(shop)
     things = {**await catalogue(shop, api), **await people_and_programs(shop)}
+    things |= await matrix_tickets.things_of_the_shop(shop)
+    things["GiftCard"] = await matrix_balances.gift_card(shop)
+    await matrix_details.of_the_shop(shop, things["GiftCard"])
     sam = await person(shop, api, things["Variant"], "sam@shop.example")
     kim = await person(shop, api, things["Variant"], "kim@shop.example")
+    await matrix_details.still_undecided(shop, api, things["Variant"])
+    things["DeliveryOption"] = await matrix_delivery.free_delivery(shop)
+    await matrix_details.ways_of_delivery(shop)
     group = ids.decode("CustomerGroup", things["CustomerGroup"])
     async with shop.tx() as tx:
         await tx.insert(CustomerGroupMember, [{"group_id": group, "customer_id": sam.key}])
@@ -133,6 +164,8 @@ async def matrix_world(shop: Shop, api: Api) -> MatrixWorld:
     keys |= {NOTHING: await program(shop, api, "audit:read"), EVERYTHING: await program(shop, api, *PERMISSIONS)}
     for worker in (all_but[NOTHING], keys[EVERYTHING]):  # so that both are in the audit log
         await worker.done("customerGroupUpdate", {"groupId": things["CustomerGroup"], "name": "Friends"}, "__typename")
+        await matrix_details.adjusted(worker, things["GiftCard"], sam.things["Customer"])
+    things |= await matrix_stock.shelves(shop, all_but[NOTHING], keys[EVERYTHING])
     for table in ("customer", "staff"):
         await carts.execute(shop, f"UPDATE {table} SET password_hash = :hash", hash=CHEAP.hash(given.PASSWORD))
     live = await sam.api.done("liveTokenCreate", {}, "liveToken")
@@ -142,16 +175,18 @@ async def matrix_world(shop: Shop, api: Api) -> MatrixWorld:
 async def people_and_programs(shop: Shop) -> dict[str, str]:
     """What belongs to the shop and to none of those who call: somebody who works there, a role, a key, a group."""
     keys = {kind: new_id() for kind in ("Role", "CustomerGroup", "Session")}
+    shown = await default_channel(shop)
     lee = await given.staff(shop, email="lee@shop.example")
     async with shop.tx() as tx:
         await tx.insert(Role, [{"id": keys["Role"], "name": "Packers", "permissions": []}])
         await tx.insert(CustomerGroup, [{"id": keys["CustomerGroup"], "name": "Regulars"}])
         until = datetime.now(UTC) + timedelta(days=30)
-        made = await api_key.create(tx, CreateApiKey(ApiKeyKind.PUBLISHABLE, "Shop window", (), until), SYSTEM)
-        revoked = await api_key.create(tx, CreateApiKey(ApiKeyKind.PUBLISHABLE, "Old window"), SYSTEM)
+        made = await api_key.create(tx, CreateApiKey(ApiKeyKind.PUBLISHABLE, "Shop window", (), until, shown), SYSTEM)
+        revoked = await api_key.create(tx, CreateApiKey(ApiKeyKind.PUBLISHABLE, "Old window", channels=shown), SYSTEM)
         await api_key.revoke(tx, revoked.row.id, SYSTEM)
         begun = await session.begin(tx, ActorKind.STAFF, lee, Device("a desk"))
-    keys |= {"Staff": lee, "ApiKey": made.row.id, "Session": begun.session_id}
+    till = await channels.made(shop)
+    keys |= {"Staff": lee, "ApiKey": made.row.id, "Session": begun.session_id, "Channel": ids.decode("Channel", till)}
     return {kind: ids.encode(kind, key) for kind, key in keys.items() if kind in ids.PREFIXES}
 
 
@@ -174,7 +209,7 @@ async def person(shop: Shop, api: Api, variant: str, email: str) -> Person:
     as_them = api.signed_in(await token(shop, ActorKind.CUSTOMER, key))
     brief = {"print_text": "Hello"}
     await carts.execute(shop, "UPDATE customer SET confirmed_at = now() WHERE id = :id", id=key)
-    theirs = await bought(shop, as_them, variant, email, brief=brief)
+    theirs = await bought(shop, as_them, variant, email, brief=brief, quantity=4)
     async with shop.tx() as tx:
         await tickets.move(tx, Move(ids.decode("Ticket", theirs.ticket), "designing_artwork", None), OPENING)
     await as_them.done("ticketPostMessage", {"ticketId": theirs.ticket, "body": "Hello"}, "ticket { id }")
@@ -191,7 +226,11 @@ async def person(shop: Shop, api: Api, variant: str, email: str) -> Person:
         "Order": theirs.order,
         "OrderLine": theirs.line,
         "Ticket": theirs.ticket,
+        **await matrix_tickets.things_of(shop, theirs.order, theirs.line, theirs.ticket),
+        "File": await matrix_files.file(shop, attached=True, ticket_id=ids.decode("Ticket", theirs.ticket)),
+        "StoreCredit": await matrix_balances.store_credit(shop, key, theirs.order, cart, bare),
     }
+    await matrix_details.of_a_person(shop, theirs, cart)
     return Person(email, key, as_them, theirs, cart, bare, things)
 
 

@@ -21,8 +21,45 @@ from tests.matrix_rows import as_text, every_field, example_of, matrix, queries_
 from tests.matrix_world import CHEAP, matrix_world
 
 REVIEWED = ROOT / "tests" / "access_matrix.csv"
-NEVER_SHOWN = {"Requirement.lineId"}
-"""Fields that nobody is shown a value of in the world of the matrix."""
+NEVER_SHOWN = {
+    "CartCompletePayload.nextAction",  # instead of the order, where the payment has to be confirmed first
+    "CartMergePayload.token",  # of a cart that is nobody's, to somebody who has no other
+    "CustomerSignInPayload.cartToken",  # likewise
+    "OrderPayPayload.nextAction",
+    "Requirement.lineId",
+}
+"""Fields that nobody is shown a value of in the world of the matrix: an example is of one outcome."""
+SAMS = {
+    "BalanceEntry",
+    "BalancePayment",
+    "Cart",
+    "CartDelivery",
+    "CartGiftCard",
+    "CartLine",
+    "CartStoreCredit",
+    "CartTotals",
+    "Customer",
+    "CustomerAddress",
+    "File",
+    "Fulfilment",
+    "FulfilmentLine",
+    "GiftCard",
+    "Order",
+    "OrderDelivery",
+    "OrderLine",
+    "Payment",
+    "PaymentAttempt",
+    "PaymentEvent",
+    "PaymentOperation",
+    "PaymentSession",
+    "Refund",
+    "Requirement",
+    "Session",
+    "StoreCredit",
+    "Upload",
+    "UploadHeader",
+}
+"""Types of which everything is somebody's; so is all that is about tickets."""
 
 
 def reviewed() -> list[dict[str, str]]:
@@ -57,8 +94,8 @@ def test_every_field_was_reviewed() -> None:
 def test_each_field_was_shown_to_somebody() -> None:
     """Or its line would say nothing: the world of the matrix (matrix_world.py) must have all that can be shown."""
     shown = ("value", "changes it", "does it")
-    silent = {line["field"] for line in reviewed() if not any(word in str(list(line.values())) for word in shown)}
-    assert silent <= NEVER_SHOWN
+    cells = {line.pop("field"): str([*line.values()]) for line in reviewed()}
+    assert {field for field, told in cells.items() if not any(word in told for word in shown)} == NEVER_SHOWN
 
 
 def test_what_needs_a_permission_is_refused_to_all_who_lack_it() -> None:
@@ -75,7 +112,7 @@ def test_nothing_of_sams_is_shown_to_kim_or_to_nobody() -> None:
     """What they see is their own, or the shop window."""
     for line in reviewed():
         kind, _, _ = line["field"].partition(".")
-        if kind in {"Cart", "CartLine", "Customer", "CustomerAddress", "Order", "OrderLine", "Session", "Ticket"}:
+        if kind in SAMS or kind.startswith("Ticket"):
             assert line["anonymous"] == "-", line
             assert line["kim"] in {"-", "own", "null", "empty"}, line
             assert line["staff without"] in {"-", "own"}, line

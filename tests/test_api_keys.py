@@ -107,7 +107,10 @@ async def test_making_rotating_and_revoking_a_key_is_audited(shop: Shop, api: Ap
         ({"scopes": []}, ["scopes"]),
         ({"scopes": ["tickets:read", "tickets:eat"]}, ["scopes", "1"]),
         ({"scopes": ["*"]}, ["scopes"]),
-        ({"kind": "PUBLISHABLE"}, ["scopes"]),
+        ({"kind": "PUBLISHABLE", "scopes": []}, ["channelIds"]),
+        ({"kind": "STOREFRONT", "scopes": [], "channelIds": [random("Channel")]}, ["channelIds"]),
+        ({"channelIds": [random("Channel")]}, ["channelIds"]),
+        ({"kind": "PUBLISHABLE", "scopes": [], "channelIds": ["x"]}, ["channelIds", "0"]),
         ({"kind": "STOREFRONT"}, ["scopes"]),
         ({"expiresAt": "2020-01-01T00:00:00Z"}, ["expiresAt"]),
         ({"expiresAt": "2120-01-01T00:00:00"}, ["expiresAt"]),
@@ -246,7 +249,7 @@ async def test_a_revoked_key_is_refused_from_then_on_and_revoking_it_again_chang
     shop: Shop, api: Api
 ) -> None:
     key = await made(shop, "tickets:read")
-    program, maker = holding(api, key.key), await staff(shop, api)
+    program, maker = holding(api, key.key), await staff(shop, api, "tickets:read")
     assert await program(TICKETS)
     await maker.done("apiKeyRevoke", {"id": of(key)}, "apiKey { revokedAt }")
     assert (await program.raw(TICKETS)).status_code == 401

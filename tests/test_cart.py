@@ -147,7 +147,7 @@ async def test_requirements_come_in_the_order_of_a_checkout_and_go_when_they_are
     lines = {line["variant"]["id"]: line["id"] for line in added["lines"]}
     email = ("EMAIL", "CONTACT", "cartSetCustomer", ["email"], None)
     address = ("SHIPPING_ADDRESS", "ADDRESS", "cartSetAddresses", ["shippingAddress"], None)
-    brief = ("BRIEF", "BRIEF", "cartAddLines", ["lines", "brief"], lines[sign.variant])
+    brief = ("BRIEF", "BRIEF", "cartSetBrief", ["brief"], lines[sign.variant])
     assert await lacks() == [email, address, brief]
     await api.done("cartSetCustomer", {**cart.key, "email": "sam@shop.example"}, "cart { id }")
     assert await lacks() == [address, brief]

@@ -145,7 +145,7 @@ async def test_addresses_of_all_scripts_can_be_written(shop: Shop, api: Api) -> 
 async def test_shipping_outside_of_the_region_is_a_warning_and_no_wall(shop: Shop, api: Api) -> None:
     await given.regions(shop)
     cart = await carts.bare(api.in_country("NL"))
-    outside = {"__typename": "OutsideRegion", "code": "outside_region", "path": ["shippingAddress", "country"]}
+    outside = {"__typename": "OutsideRegion", "code": "OUTSIDE_REGION", "path": ["shippingAddress", "country"]}
     for country, warnings in (("DE", []), ("US", [outside]), ("AQ", [outside])):
         payload = await set_addresses(api, cart, shippingAddress={**FULL, "country": country}, billingAddress=FULL)
         assert payload["warnings"] == warnings

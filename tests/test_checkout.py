@@ -97,7 +97,7 @@ async def test_a_cart_says_all_that_it_lacks_in_the_order_of_a_checkout(shop: Sh
         requirement("FOR_SALE", "CART", "cartRemoveLines", "lineIds", line=unsold),
         email,
         address,
-        requirement("BRIEF", "BRIEF", "cartAddLines", "lines", "brief", line=briefless),
+        requirement("BRIEF", "BRIEF", "cartSetBrief", "brief", line=briefless),
     ]
     await api.done("cartSetCustomer", {**cart.key, "email": "sam@shop.example"}, "cart { id }")
     await api.done("cartRemoveLines", {**cart.key, "lineIds": [unsold]}, "cart { id }")

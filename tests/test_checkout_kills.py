@@ -22,7 +22,7 @@ from tests.given import Cart
 from tests.invariants import levels, undecided, violations, without_tickets
 from tests.test_worker import until
 
-KILLS = 20
+KILLS = 5
 CUSTOMERS = 12
 DOCUMENT = f"""mutation Complete($input: CartCompleteInput!) {{
     cartComplete(input: $input) {{ order {{ id status }} {FACTS} }} }}"""

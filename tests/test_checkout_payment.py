@@ -8,14 +8,17 @@ import pytest
 import pytest_asyncio
 from sqlalchemy import text
 
+from db import PaymentAttempt
 from db.connection import connect
 from domain import checkout
 from domain.cart import CartPaying
 from domain.checkout import Placed
 from domain.idempotency import InProgress
-from domain.payment import Absent, Charge, Declined, PaymentDeclined
-from domain.processes.complete_cart import complete_cart, sweep
+from domain.payment import PaymentDeclined
+from domain.payment_provider import Absent, Charge, Declined
+from domain.processes.complete_cart import complete_cart
 from domain.processes.shop import Shop
+from domain.processes.sweep_payments import sweep
 from tests import given
 from tests.api import Api
 from tests.completion import (
@@ -148,6 +151,10 @@ async def test_slow_payments_hold_up_nobody_else(narrow: Shop, shop: Shop, api: 
     mine = "datname = current_database() AND pid <> pg_backend_pid()"
     in_transaction = f"SELECT count(*) FROM pg_stat_activity WHERE {mine} AND state LIKE 'idle in transaction%'"
     assert await shop.read.value(text(in_transaction)) == 0
+    locks = (
+        f"SELECT count(*) FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE {mine} AND locktype = 'transactionid'"
+    )
+    assert await shop.read.value(text(locks)) == 0
     await asyncio.wait_for(complete_cart(paying, command(other, provider="prompt")), 5)
     assert await levels(shop.read) == [("CUP-1", "main", 10, 6, 1)]
     assert await violations(shop.read) == []
@@ -207,7 +214,7 @@ async def test_placing_locks_the_cart_then_the_order_then_the_attempt(
 ) -> None:
     cart = await two_cups(api, cup)
     async with shop.tx() as tx:
-        charge = (await checkout.prepare(tx, command(cart, provider="manual"))).charge
+        charge = charge_of((await checkout.prepare(tx, command(cart, provider="manual"))).attempt)
     async with shop.tx() as holder:
         await holder.run(text(f"SELECT FROM {held} FOR UPDATE"))
         placing = asyncio.create_task(place(shop, charge))
@@ -218,12 +225,17 @@ async def test_placing_locks_the_cart_then_the_order_then_the_attempt(
         for table in free:
             assert await one_of_them(shop, f"SELECT count(*) FROM (SELECT FROM {table} FOR UPDATE NOWAIT) AS locked")
     placed = await placing
-    assert placed is not None
+    assert isinstance(placed, Placed)
     assert (placed.order.status, placed.order.number, placed.cart.status) == ("placed", 1001, "completed")
     await it_was_ordered(shop, api, cart)
 
 
-async def place(shop: Shop, charge: Charge) -> Placed | None:
+def charge_of(attempt: PaymentAttempt | None) -> Charge:
+    assert attempt is not None
+    return Charge(attempt.id, attempt.amount, attempt.currency)
+
+
+async def place(shop: Shop, charge: Charge) -> object:
     async with shop.tx() as tx:
         return await checkout.finalise(tx, charge.attempt_id, paid(charge))
 

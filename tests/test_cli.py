@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from typer.testing import CliRunner
 
 from db import Product, Role, Staff
 from db.connection import new_id
 from domain.processes.shop import Shop
 from server.cli import app
-from tests import given
+from tests import carts, given
 from tests.api import ROOT, Api, environment_of_tests, free_port
 
 COMMANDS = [
@@ -23,6 +23,7 @@ COMMANDS = [
     "import shopify",
     "seed",
     "staff create",
+    "staff reset",
     "token",
     "documents register",
     "documents list",
@@ -155,3 +156,42 @@ def test_the_storefronts_schema_has_nothing_that_needs_a_permission() -> None:
     assert "ticketMove(" not in part
     assert "tickets(" not in part.partition("type Query")[2].partition("\n}")[0]
     assert "cartComplete(" in part
+
+
+async def test_an_administrator_who_lost_everything_gets_a_link(shop: Shop, api: Api, database_url: str) -> None:
+    """Even one who was made inactive and has lost the second factor; the link is good once and nobody mails it."""
+    key = await given.staff(shop, "*")
+    before = await given.signed_in(api, "toni@shop.example", as_staff=True)
+    await carts.execute(
+        shop, "UPDATE staff SET active = false, totp_secret = 'lost', totp_confirmed_at = now() WHERE id = :id", id=key
+    )
+    events = await shop.read.value(text("SELECT count(*) FROM event"))
+    ended = counterfoil(database_url, "staff", "reset", "Toni@Shop.example", ADMIN_URL="https://admin.example")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    link, token = ended.stdout.strip().split("?token=")
+    assert link == "https://admin.example/reset"
+    assert await shop.read.value(text("SELECT count(*) FROM event")) == events
+    assert (await before.raw("{ staffMe { id } }")).status_code == 401
+    chosen = {"token": token, "password": "another correct horse"}
+    await api.done("staffResetPassword", chosen, "__typename")
+    assert (await api.do("staffResetPassword", chosen, "__typename"))["userErrors"][0]["code"] == "TOKEN_INVALID"
+    password = {"email": "toni@shop.example", "password": chosen["password"]}
+    signed = await api.done("staffSignIn", password, "accessToken")
+    assert await api.signed_in(signed["accessToken"])("{ tickets { nodes { id } } }") == {"tickets": {"nodes": []}}
+    row = (await shop.read.records(text("SELECT * FROM audit_entry WHERE action = 'staff reset'")))[0]
+    assert (row.actor_kind, row.staff_id, row.subject) == ("system", None, f"staff:{key}")
+    assert row.difference == {"active": [False, True], "second_factor": [True, False]}
+
+
+async def test_a_reset_of_nobody_says_so_and_one_of_an_invited_member_invites_again(
+    shop: Shop, api: Api, database_url: str
+) -> None:
+    ended = counterfoil(database_url, "staff", "reset", "nobody@shop.example")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "email: There is no member of staff with this e-mail address.\n"
+    key = await given.staff(shop, "*")
+    await carts.execute(shop, "UPDATE staff SET password_hash = NULL WHERE id = :id", id=key)
+    link, token = counterfoil(database_url, "staff", "reset", "toni@shop.example").stdout.strip().split("?token=")
+    assert link.endswith("/invitation")
+    accepted = {"token": token, "password": given.PASSWORD}
+    assert (await api.done("staffAcceptInvitation", accepted, "accessToken"))["accessToken"]

@@ -26,11 +26,13 @@ async def opened(shop: Shop) -> dict[str, str]:
 
 
 async def asked(api: Api, directive: str = "", variables: dict[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
-    """The currency of the price, and what the answer says about the context."""
+    """The currency of the price, and what the answer says about the context besides the channel."""
     answer = await api.answer(f"query {directive} {PRICE}", variables)
     assert "errors" not in answer, answer
     (variant,) = answer["data"]["product"]["variants"]["nodes"]
-    return variant["price"]["amount"]["currency"], answer["extensions"]["context"]
+    context = answer["extensions"]["context"]
+    assert context.pop("channel").startswith("channel_")
+    return variant["price"]["amount"]["currency"], context
 
 
 async def refused(api: Api, directive: str = "", variables: dict[str, Any] | None = None) -> tuple[int, Any, Any]:
@@ -114,6 +116,18 @@ async def test_a_place_where_nothing_is_sold_is_refused_by_the_argument_that_nam
         assert await refused(under(api, f"country={country}")) == (200, "BAD_USER_INPUT", "country")
     elsewhere = f"country=JP, region={regions['us']}"
     assert await refused(under(api, elsewhere)) == (200, "BAD_USER_INPUT", "region")
+
+
+async def test_a_wrong_place_is_told_once_however_many_prices_a_page_has(shop: Shop, api: Api) -> None:
+    await opened(shop)
+    for number in range(8):
+        await given.product(shop, f"cup-{number}", options={"Size": ("S", "M", "L")})
+    page = "{ products(first: 20) { nodes { variants(first: 5) { nodes { price { amount { formatted } } } } } } }"
+    for header, argument in (("country=AQ", "country"), ("locale=nowhere", "locale")):
+        answer = await under(api, header).answer(page)
+        (error,) = answer["errors"]
+        assert (error["extensions"]["code"], error["extensions"]["argument"]) == ("BAD_USER_INPUT", argument)
+        assert "formatted" not in str(answer["data"])
 
 
 async def test_a_directive_that_cannot_be_right_is_refused_as_a_whole(shop: Shop, api: Api) -> None:

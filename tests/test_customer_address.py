@@ -118,8 +118,8 @@ async def test_a_cart_takes_nobodys_kept_address_by_its_id(shop: Shop, api: Api)
     found = await api(shape)
     names = {kind: sorted(field["name"] for field in told["inputFields"]) for kind, told in found.items()}
     assert names == {
-        "customer": ["cartId", "email", "token"],
-        "address": ["billingAddress", "cartId", "shippingAddress", "token"],
+        "customer": ["cartId", "email", "ifVersion", "token"],
+        "address": ["billingAddress", "cartId", "ifVersion", "shippingAddress", "token"],
     }
 
 

@@ -1,8 +1,10 @@
 """Another e-mail address for an account: confirmed on both sides, or nothing changes."""
 
+import asyncio
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from domain.processes.shop import Shop
 from tests import customers, given
@@ -116,6 +118,47 @@ async def test_an_address_that_was_taken_meanwhile_is_not_given_away(shop: Shop,
     await given.customer(shop, NEW)
     await refused(api, old)
     assert await emails(shop) == [SAM, NEW]
+
+
+async def test_a_change_and_a_registration_of_one_address_at_the_same_moment(shop: Shop, api: Api) -> None:
+    """Each waits for the other; the later one is answered as if the first had been long ago."""
+    _, sam = await customers.signed_in(shop, api)
+    await request(sam)
+    old, new = await both(shop)
+    await api.done(CONFIRM, {"token": old}, "completed")
+    registration = shop.database.pool.acquire()
+    async with registration as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("INSERT INTO customer (id, email) VALUES (gen_random_uuid(), $1)", NEW)
+        change = asyncio.create_task(api.do(CONFIRM, {"token": new}, "completed"))
+        await given.until(lambda: waiting(shop))
+        await transaction.commit()
+    assert errors(await change) == [("TokenInvalid", ["token"])]
+    assert await emails(shop) == [SAM, NEW]
+
+
+async def test_a_registration_of_an_address_that_is_just_given_up_waits_and_makes_an_account(
+    shop: Shop, api: Api
+) -> None:
+    _, sam = await customers.signed_in(shop, api)
+    async with shop.database.pool.acquire() as connection:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute("UPDATE customer SET email = $1", NEW)
+        account = {"email": SAM, "password": given.PASSWORD}
+        registration = asyncio.create_task(api.do("customerRegister", account, "__typename"))
+        await given.until(lambda: waiting(shop))
+        await transaction.commit()
+    assert (await registration)["userErrors"] == []
+    assert await emails(shop) == [NEW, SAM]
+    assert await sam("{ me { email } }") == {"me": {"email": NEW}}
+
+
+async def waiting(shop: Shop) -> bool:
+    """Somebody waits for a lock of this database."""
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    return await shop.read.value(text(waits)) == 1
 
 
 async def test_a_change_needs_the_password(shop: Shop, api: Api) -> None:

@@ -54,7 +54,7 @@ async def test_a_query_tells_its_plan_its_statements_and_its_batches(shop: Shop,
         "handedOver": [],
         "statements": 3,
         "batches": [
-            ("variants in region", 1, 3),
+            ("variants in place", 1, 3),
             ("connection by Variant.product_id", 1, 3),
             ("many by VariantOptionValue.variant_id", 1, 18),
         ],
@@ -100,7 +100,7 @@ async def test_a_mutation_tells_what_it_wrote_and_how_its_payloads_were_made(sho
     assert told["statements"] == open_shop.database.statements - before > 4
     assert told["planned"] == ["CartCreatePayload", "CartCreatePayload"]
     assert told["handedOver"] == []
-    assert ("assessment of cart", 1, 1) in told["batches"]
+    assert told["batches"] == []  # what a cart comes to is known from its write
 
 
 @with_engine

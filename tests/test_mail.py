@@ -24,6 +24,7 @@ from domain.customer import ACCOUNT_EXISTS
 from domain.mail import Mail, MailNotSent, Post
 from domain.order_access import PLACED, send_first_link
 from domain.processes.mail_token import EMAIL_TAKEN
+from domain.processes.settle_late_money import RETURNED
 from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from plugins.mail import TEMPLATES, Composer, ConsoleMailer, MailServer, NoMailer, SmtpMailer
@@ -40,7 +41,7 @@ SENDER = "Cups & Co <shop@shop.example>"
 LINK = "https://shop.example/account/confirm?token=abc&x=1"
 PRODUCTION = {"COUNTERFOIL_ENV": "production", "JWT_SECRET": "j" * 32, "COOKIE_SECRET": "c" * 32}
 MAIL_URL = {"MAIL_URL": "smtps://me:pass@mail.example"}
-TEMPLATE_NAMES = [*Purpose, ACCOUNT_EXISTS, EMAIL_TAKEN, PLACED]
+TEMPLATE_NAMES = [*Purpose, ACCOUNT_EXISTS, EMAIL_TAKEN, PLACED, RETURNED]
 
 
 class Mailbox:
@@ -74,7 +75,9 @@ def mailer(url: str, patience: float = 5) -> SmtpMailer:
 
 
 def mail(template: str = "confirm_email", to: str = SAM, **facts: str) -> Mail:
-    return Mail(template, to, {"link": LINK, "new_email": "", "order_number": "1001", **facts}, new_id())
+    return Mail(
+        template, to, {"link": LINK, "new_email": "", "order_number": "1001", "amount": "€20.00", **facts}, new_id()
+    )
 
 
 def texts(message: EmailMessage) -> tuple[str, str]:

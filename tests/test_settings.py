@@ -18,6 +18,7 @@ def test_nothing_has_to_be_set_for_development() -> None:
     assert settings.home == ROOT / ".counterfoil"
     assert (settings.answer_cache_mib, settings.cache_max_age) == (64, 1)
     assert not settings.trusted_only
+    assert (settings.socket_operations, settings.socket_connections) == (100, 50)
 
 
 def test_everything_can_be_set() -> None:
@@ -34,6 +35,8 @@ def test_everything_can_be_set() -> None:
             "PORT": "80",
             "ANSWER_CACHE_MIB": "0",
             "CACHE_MAX_AGE": "0",
+            "SOCKET_OPERATIONS": "1",
+            "SOCKET_CONNECTIONS": "100000",
             "COUNTERFOIL_DOCUMENTS": "trusted",
         }
     )
@@ -45,6 +48,7 @@ def test_everything_can_be_set() -> None:
     assert settings.cookie_secrets_old == ()
     assert (settings.database_url, settings.port) == ("postgresql://me@db/shop", 80)
     assert (settings.answer_cache_mib, settings.cache_max_age) == (0, 0)
+    assert (settings.socket_operations, settings.socket_connections) == (1, 100_000)
 
 
 def test_production_lets_no_browser_call_unless_it_is_told_which() -> None:
@@ -67,6 +71,8 @@ def test_production_lets_no_browser_call_unless_it_is_told_which() -> None:
         ({"ANSWER_CACHE_MIB": "-1"}, "ANSWER_CACHE_MIB is '-1'; write a number from 0 to 65536"),
         ({"CACHE_MAX_AGE": "1 h"}, "CACHE_MAX_AGE is '1 h'; write a number from 0 to 86400"),
         ({"PORT": "65536"}, "PORT is '65536'"),
+        ({"SOCKET_OPERATIONS": "0"}, "SOCKET_OPERATIONS is '0'; write a number from 1 to 10000"),
+        ({"SOCKET_CONNECTIONS": "none"}, "SOCKET_CONNECTIONS is 'none'"),
         ({"STORE_CORS": "shop.example"}, "STORE_CORS has 'shop.example'; write origins such as https://"),
         ({"ADMIN_CORS": "https://a.example/admin"}, "ADMIN_CORS has 'https://a.example/admin'"),
         ({"STORE_CORS": "*"}, "STORE_CORS has '*'"),

@@ -53,6 +53,38 @@ async def test_a_customer_signs_in_and_is_known_for_a_quarter_of_an_hour(shop: S
     assert [row["customer_id"] for row in await carts.stored(shop)] == [sam]
 
 
+async def test_who_signs_in_is_shown_their_own_orders_and_nobody_elses(shop: Shop, api: Api) -> None:
+    await given.regions(shop)
+    cup = await given.product(shop)
+    for email in ("sam@shop.example", "kim@shop.example"):
+        await given.customer(shop, email)
+        own = await given.signed_in(api, email)
+        await given.order(own, {"variantId": cup.variant, "quantity": 1}, email=email)
+    orders = "orders { totalCount nodes { number email lines { quantity } tickets { id } } }"
+    shown = f"customer {{ email {orders} addresses {{ id }} }}"
+    for number, email in ((1001, "sam@shop.example"), (1002, "kim@shop.example")):
+        payload = await api.done("customerSignIn", {"email": email, "password": given.PASSWORD}, shown)
+        order = {"number": str(number), "email": email, "lines": [{"quantity": 1}], "tickets": []}
+        assert payload["customer"] == {"email": email, "orders": {"totalCount": 1, "nodes": [order]}, "addresses": []}
+    refused = await api.do("customerSignIn", {"email": "sam@shop.example", "password": "not " + given.PASSWORD}, shown)
+    assert refused["customer"] is None
+
+
+async def test_a_sign_in_beside_another_sign_in_changes_nobody(shop: Shop, api: Api) -> None:
+    """Who is somebody already stays it for the rest of their request."""
+    sam = await given.customer(shop)
+    await given.customer(shop, "kim@shop.example")
+    token = await given.access_token(shop, ActorKind.CUSTOMER, sam)
+    document = """mutation ($kim: CustomerSignInInput!) {
+        customerSignIn(input: $kim) { customer { email orders { totalCount } } }
+        customerUpdate(input: { firstName: "Sam" }) { customer { email firstName } } }"""
+    kim = {"email": "kim@shop.example", "password": given.PASSWORD}
+    answer = await api.signed_in(token)(document, {"kim": kim})
+    assert answer["customerUpdate"]["customer"] == {"email": "sam@shop.example", "firstName": "Sam"}
+    guest = await api.answer(document, {"kim": kim})
+    assert [error["extensions"]["code"] for error in guest["errors"]] == ["FORBIDDEN"]
+
+
 async def test_a_member_of_staff_signs_in_and_may_do_what_their_role_says(shop: Shop, api: Api) -> None:
     _, toni = await people(shop)
     payload = await api.done(

@@ -10,9 +10,11 @@ from hypothesis import given as given_examples
 from hypothesis import strategies as st
 from sqlalchemy import text
 
-from domain.processes.complete_cart import complete_cart, sweep
+from domain.allocation import Demand, InsufficientStock, Level, Need, plan
+from domain.processes.complete_cart import complete_cart
 from domain.processes.shop import Shop
-from domain.reservation import Demand, InsufficientStock, Level, Need, plan
+from domain.processes.sweep_payments import sweep
+from domain.refusal import refusals_of
 from tests import given
 from tests.api import Api
 from tests.completion import NO_ANSWER, Bank, command, complete, lines_of, paid_by, refusal, short
@@ -175,6 +177,20 @@ async def test_when_one_line_is_short_none_is_held(shop: Shop, api: Api) -> None
     assert (await buy(api, cup, 5))["userErrors"] == []
 
 
+async def test_every_line_that_is_short_is_told_at_once(shop: Shop, api: Api) -> None:
+    await given.regions(shop)
+    sold = {name: await given.product(shop, name, stock=stock) for name, stock in (("cup", 5), ("lid", 1), ("box", 0))}
+    wanted = [{"variantId": one.variant, "quantity": 2} for one in sold.values()]
+    cart = await given.cart(api, *wanted)
+    lines = await lines_of(api, cart)
+    payload = await complete(api, cart)
+    assert payload["order"] is None
+    told = [{name: value for name, value in error.items() if name != "message"} for error in payload["userErrors"]]
+    assert told == [short(1, sold["lid"].variant, lines[1]), short(0, sold["box"].variant, lines[2])]
+    assert [row[3:] for row in await levels(shop.read)] == [(0, 0)] * 3
+    assert await violations(shop.read) == []
+
+
 async def test_what_was_held_is_given_back_whatever_the_recipe_says_by_then(shop: Shop, api: Api) -> None:
     await given.regions(shop)
     cup, lid = await given.product(shop, "cup", stock=8), await given.product(shop, "lid", stock=3)
@@ -219,18 +235,18 @@ def test_a_plan_takes_exactly_what_is_needed_or_says_how_many_can_be_had(
     there, left = {uuid4(): shelf for shelf in shelves}, Counter[UUID]()
     for item, free in shelves:
         left[item] += free
-    refused = None
+    refused: list[tuple[int, UUID, UUID]] = []
     for need, recipe in zip(needs, recipes, strict=True):
         can_be_had = min(left[item] // per for item, per in recipe.items())
         if can_be_had < need.units:
-            refused = (can_be_had, need.variant_id, need.cart_line_id)
-            break
-        left.subtract({item: per * need.units for item, per in recipe.items()})
+            refused.append((can_be_had, need.variant_id, need.cart_line_id))
+        left.subtract({item: per * min(can_be_had, need.units) for item, per in recipe.items()})
     candidates = [Level(key, item, free) for key, (item, free) in there.items()]
-    if refused is not None:
-        with pytest.raises(InsufficientStock) as raised:
+    if refused:
+        with pytest.raises((InsufficientStock, ExceptionGroup)) as raised:
             plan(demands, candidates)
-        assert (raised.value.available_quantity, raised.value.variant_id, raised.value.line_id) == refused
+        short_ = [one for one in refusals_of(raised.value) if isinstance(one, InsufficientStock)]
+        assert [(one.available_quantity, one.variant_id, one.line_id) for one in short_] == refused
         return
     taken, by_line = Counter[UUID](), defaultdict[tuple[UUID, UUID], int](int)
     for taking in plan(demands, candidates):

@@ -13,9 +13,9 @@ from db import SingleUseToken
 from db.session import Purpose
 from domain.processes.shop import Shop
 from server.tokens import SignedTokens
-from tests import customers, given
+from tests import balances, carts, customers, deliveries, given, payments
 from tests.access import random
-from tests.api import ENGINE, ROOT, SECRET, Api
+from tests.api import ENGINE, PROVIDER_OF_THIS_PROCESS, ROOT, SECRET, Api
 from tests.test_readme import README
 
 FOLDER = ROOT / "docs" / "storefront"
@@ -104,7 +104,7 @@ async def browse(visitor: Storefront, cup: given.Sold, box: given.Sold) -> None:
         "selectedOptions": [{"name": "Size", "value": "12 oz"}],
         "image": None,
         "price": {"amount": euros("10.00"), "compareAt": None, "taxIncluded": True, "minQuantity": 1},
-        "availability": {"status": "IN_STOCK", "quantity": 100},
+        "availability": {"status": "IN_STOCK", "quantity": 10},
     }
     assert (first["totalCount"], first["totalCountCapped"], first["pageInfo"]["hasNextPage"]) == (2, False, True)
     second = await visitor.ask("ProductList", first=1, after=first["pageInfo"]["endCursor"], **there)
@@ -153,8 +153,24 @@ async def fill_a_cart(visitor: Storefront, cup: given.Sold, box: given.Sold) -> 
     assert [(one["code"], one["step"]) for one in cart["requirements"]] == [
         ("EMAIL", "CONTACT"),
         ("SHIPPING_ADDRESS", "ADDRESS"),
+        ("DELIVERY", "DELIVERY"),
     ]
     return owner, cart
+
+
+async def change_it(owner: Storefront, cart: dict[str, Any]) -> None:
+    """To another brief, to another region and back."""
+    key, line = {"cartId": cart["id"]}, cart["lines"][0]["id"]
+    named = (await owner.do("CartSetBrief", **key, lineId=line, brief={"print_text": "Bob's"}))["cart"]
+    assert named["lines"][0]["brief"] == {"print_text": "Bob's"}
+    await owner.do("CartSetBrief", **key, lineId=line, brief={"print_text": "Ada's"}, ifVersion=named["version"])
+    assert (await owner.do("CartSetMetadata", **key, metadata={"gift": True}))["cart"]["metadata"] == {"gift": True}
+    await owner.do("CartSetMetadata", **key, metadata={})
+    for place, before, current in (("US", "10.00", "11.00"), ("NL", "11.00", "10.00")):
+        moved = await owner.ask("CartSetContext", input={**key, "to": {"country": place}}, locale=LOCALE)
+        (warning,) = moved["warnings"]
+        assert (warning["__typename"], warning["lineId"]) == ("PriceChangedSince", line)
+        assert (warning["before"]["amount"], warning["current"]["amount"]) == (before, current)
 
 
 async def be_refused(owner: Storefront, cart: dict[str, Any]) -> None:
@@ -173,9 +189,11 @@ async def be_refused(owner: Storefront, cart: dict[str, Any]) -> None:
     early = await owner.refused("CartComplete", **key, expectedTotal=total, idempotencyKey="early")
     assert (early["code"], [one["code"] for one in early["requirements"]]) == (
         "REQUIREMENTS_NOT_MET",
-        ["EMAIL", "SHIPPING_ADDRESS"],
+        ["EMAIL", "SHIPPING_ADDRESS", "DELIVERY"],
     )
-    assert {**(await owner.ask("Cart", cartId=cart["id"], locale=LOCALE)), "order": None} == {**cart, "order": None}
+    after = await owner.ask("Cart", cartId=cart["id"], locale=LOCALE)
+    same = {"version": None, "updatedAt": None, "order": None}
+    assert {**after, **same} == {**cart, **same}
 
 
 async def check_out(owner: Storefront, cart: dict[str, Any]) -> tuple[Storefront, dict[str, Any]]:
@@ -183,9 +201,15 @@ async def check_out(owner: Storefront, cart: dict[str, Any]) -> tuple[Storefront
     key = {"cartId": cart["id"]}
     account = await owner.do("CustomerSignIn", email="sam@shop.example", password=given.PASSWORD)
     assert account["customer"]["email"] == "sam@shop.example"
+    assert account["cart"]["id"] == cart["id"]
+    owner = owner.having(x_cart_token=account["cartToken"])
     sam = owner.having(authorization=f"Bearer {account['accessToken']}")
     await sam.do("CartSetCustomer", **key, email="sam@shop.example")
-    ready = (await sam.do("CartSetAddresses", **key, shippingAddress=given.ADDRESS))["cart"]
+    await sam.do("CartSetAddresses", **key, shippingAddress=given.ADDRESS)
+    (way,) = (await sam.ask("CartDeliveries", **key, locale=LOCALE))["deliveryOptions"]
+    assert (way["name"], way["price"]) == ("Standard", gross("5.00", "4.13", "0.87"))
+    ready = (await sam.do("CartSetDelivery", **key, optionId=way["optionId"]))["cart"]
+    assert ready["delivery"] == {**way, "isChosen": True}
     assert ready["requirements"] == []
     assert ready["billingAddress"]["address1"] == "Keizersgracht 1"
     shown = ready["totals"]["total"]["gross"]
@@ -196,17 +220,29 @@ async def check_out(owner: Storefront, cart: dict[str, Any]) -> tuple[Storefront
         "idempotencyKey": f"order of {cart['id']}",
         "paymentProvider": "manual",
     }
-    dearer = await sam.refused("CartComplete", **{**completion, "expectedTotal": {**total, "amount": "29.99"}})
-    assert (dearer["code"], dearer["current"]["amount"]) == ("PRICE_CHANGED", "30.00")
+    dearer = await sam.refused("CartComplete", **{**completion, "expectedTotal": {**total, "amount": "34.99"}})
+    assert (dearer["code"], dearer["current"]["amount"]) == ("PRICE_CHANGED", "35.00")
     bought, again = [await sam.do("CartComplete", **completion) for _ in range(2)]
     assert bought == again
     order = bought["order"]
     assert (order["number"], order["status"], order["paymentStatus"]) == ("1001", "PLACED", "AUTHORISED")
-    assert order["total"] == gross("30.00", "24.79", "5.21")
-    assert order["taxes"] == [{"name": "VAT", "rate": "0.210000", "amount": euros("5.21")}]
+    assert order["total"] == gross("35.00", "28.92", "6.08")
+    assert (order["delivery"]["code"], order["shipping"]) == ("standard", way["price"])
+    assert order["taxes"] == [{"name": "VAT", "rate": "0.210000", "amount": euros("6.08")}]
     after = await owner.ask("Cart", cartId=cart["id"])
     assert (after["status"], after["email"], after["order"]["id"]) == ("COMPLETED", None, order["id"])
     return owner.having(x_access_token=bought["accessToken"]), {**order, "accessToken": bought["accessToken"]}
+
+
+async def buy_again(visitor: Storefront, order: dict[str, Any]) -> None:
+    """The same again, as a guest; signed in, that cart becomes part of the customer's."""
+    ordered = {"orderId": order["id"], "accessToken": order["accessToken"]}
+    again = await visitor.ask("CartCreateFromOrder", input=ordered, country="NL", locale=LOCALE)
+    assert [(line["title"], line["quantity"]) for line in again["cart"]["lines"]] == [("Paper Cup", 3)]
+    assert again["warnings"] == []
+    sam = await signed_in(visitor)
+    merged = await sam.do("CartMerge", cartId=again["cart"]["id"], token=again["token"])
+    assert (merged["cart"]["id"], merged["token"] is None) == (again["cart"]["id"], False)
 
 
 async def follow(shop: Shop, buyer: Storefront, order: dict[str, Any]) -> str:
@@ -265,19 +301,31 @@ async def have_an_account(shop: Shop, visitor: Storefront) -> None:
     assert (me["firstName"], me["addresses"], me["orders"]["nodes"]) == ("Kim", [], [])
 
 
+async def signed_in(visitor: Storefront) -> Storefront:
+    account = await visitor.do("CustomerSignIn", email="sam@shop.example", password=given.PASSWORD)
+    return visitor.having(authorization=f"Bearer {account['accessToken']}")
+
+
 async def test_a_whole_purchase_is_made_with_the_documents_of_the_guide(shop: Shop, start_server: Any) -> None:
     await given.regions(shop)
     cup = await given.product(shop, options={"Size": ("8 oz", "12 oz")}, brief_schema=given.BRIEF)
     box = await given.product(shop, "pizza-box", stock=5)
-    await given.customer(shop)
-    async with start_server("--no-worker", COUNTERFOIL_DEBUG="on").api() as api:
+    sam = await given.customer(shop)
+    await deliveries.option(shop)
+    settings = {"COUNTERFOIL_DEBUG": "on", "TEST_PROVIDER_URL": PROVIDER_OF_THIS_PROCESS}
+    async with start_server("--no-worker", **settings).api() as api:
         visitor = Storefront(Api(api.http, {"x-debug": "execution"}))
         await browse(visitor, cup, box)
         owner, cart = await fill_a_cart(visitor, cup, box)
+        await change_it(owner, cart)
         await be_refused(owner, cart)
         buyer, order = await check_out(owner, cart)
         await come_back(shop, visitor, order, await follow(shop, buyer, order))
+        await buy_again(visitor, order)
+        await carts.execute(shop, "UPDATE delivery_option SET active = false")
         await have_an_account(shop, visitor)
+        await balances.pay_with_both(shop, await signed_in(visitor), sam, box.variant)
+        await payments.pay_with_confirmation(visitor, box.variant)
         assert visitor.used == set(DOCUMENTS)
 
 

@@ -1,18 +1,17 @@
-"""The sweeper ends payments that nobody waits for any more, with the provider's word; money may still come late."""
+"""The sweeper ends payments that nobody waits for any more, with the provider's word and never without it."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
 import pytest_asyncio
-from sqlalchemy import select, text
+from sqlalchemy import text
 
-from db import PaymentEvent
 from domain import payment
 from domain.idempotency import InProgress
-from domain.payment import Absent, PaymentDeclined
-from domain.processes.complete_cart import complete_cart, sweep
+from domain.payment_provider import Absent
+from domain.processes.complete_cart import complete_cart
 from domain.processes.shop import Shop
+from domain.processes.sweep_payments import sweep
 from tests.api import Api
 from tests.completion import (
     NO_ANSWER,
@@ -27,9 +26,8 @@ from tests.completion import (
     ten_cups,
     two_cups,
 )
-from tests.given import Cart, Sold
+from tests.given import Sold
 from tests.invariants import levels, violations
-from tests.test_worker import until
 
 
 @pytest_asyncio.fixture
@@ -110,35 +108,3 @@ async def test_a_provider_that_never_answers_does_not_stop_the_sweeper(shop: Sho
             await complete_cart(hurried, command(cart, provider=provider))
     assert await sweep(hurried) == 1
     assert [await status(api, cart) for cart in (stuck, other)] == ["PAYING", "OPEN"]
-
-
-async def late_success(shop: Shop, api: Api, cart: Cart, bank: Bank) -> None:
-    """The sweeper releases an attempt while the provider is at it, and the money is promised after that."""
-    paying = paid_by(shop, bank)
-    paid_late = asyncio.create_task(complete_cart(paying, command(cart)))
-    await until(lambda: len(bank.asked) == 1)
-    assert await sweep(paying) == 1
-    await nothing_was_ordered(shop, api, cart)
-    bank.spoke.set()
-    with pytest.raises(PaymentDeclined, match="nothing was ordered"):
-        await paid_late
-
-
-async def test_money_that_comes_after_the_release_is_recorded_and_sent_back(shop: Shop, api: Api, cup: Sold) -> None:
-    cart, bank = await two_cups(api, cup), Bank([paid], silent=True)
-    await late_success(shop, api, cart, bank)
-    assert bank.cancelled == bank.asked * 2
-    events = await shop.read.all(select(PaymentEvent))
-    told = [(e.attempt_id, e.provider, e.kind, e.reference, e.amount, e.currency) for e in events]
-    attempt = bank.asked[0].attempt_id
-    assert told == [(attempt, "bank", "authorised", f"bank:{attempt}", 2000, "EUR")]
-    assert await shop.read.value(text("SELECT count(*) FROM payment")) == 0
-    assert await attempts(shop) == [(1, "cancelled", 2000)]
-    await nothing_was_ordered(shop, api, cart)
-
-
-async def test_late_money_that_cannot_be_sent_back_at_once_is_still_no_order(shop: Shop, api: Api, cup: Sold) -> None:
-    cart, bank = await two_cups(api, cup), Bank([paid], cancels=[Absent(), NO_ANSWER], silent=True)
-    await late_success(shop, api, cart, bank)
-    assert await shop.read.value(text("SELECT count(*) FROM payment_event")) == 1
-    await nothing_was_ordered(shop, api, cart)

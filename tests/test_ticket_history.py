@@ -7,10 +7,11 @@ from sqlalchemy import select
 
 from db import Event, Order, Ticket, TicketEvent
 from db.connection import new_id
-from domain import ticket as tickets
+from domain import ticket_message, ticket_move
 from domain.actor import GUEST, OrderAccess
 from domain.processes.shop import Shop
-from domain.ticket import LONGEST_MESSAGE, Move, PostMessage
+from domain.ticket_message import LONGEST_MESSAGE, PostMessage
+from domain.ticket_move import Move
 from resolvers import ids
 from tests import given
 from tests.api import Api
@@ -195,11 +196,11 @@ async def test_what_happens_to_a_ticket_at_once_is_still_one_gapless_history(sho
 
     async def post_one(n: int) -> None:
         async with shop.tx() as tx:
-            await tickets.post_message(tx, PostMessage(ticket.key, f"message {n}"), GUEST, access)
+            await ticket_message.post_message(tx, PostMessage(ticket.key, f"message {n}"), GUEST, access)
 
     async def move_there_and_back(to: str) -> None:
         async with shop.tx() as tx:
-            await tickets.move(tx, Move(ticket.key, to), given.STAFF)
+            await ticket_move.move(tx, Move(ticket.key, to), given.STAFF)
 
     await move_there_and_back("designing_artwork")
     moves = (move_there_and_back(to) for to in ("proof_sent", "cancelled"))

@@ -10,13 +10,15 @@ from sqlalchemy import select, update
 
 from db import Event, Order, OrderLine, Ticket, TicketEvent
 from db.connection import Row
-from domain import ticket as tickets
+from domain import ticket_message, ticket_move, ticket_opening
 from domain.actor import GUEST, SYSTEM, OrderAccess
 from domain.processes.shop import Shop
-from domain.ticket import Move, PostMessage
+from domain.ticket_message import PostMessage
+from domain.ticket_move import Move
 from resolvers import ids
 from tests import given
 from tests.api import Api, Server
+from tests.ticketing import problems
 
 BRIEF = {"print_text": "Ada"}
 
@@ -46,7 +48,7 @@ async def order_row(shop: Shop, order: UUID) -> Order:
 
 async def reconcile(shop: Shop, order: UUID) -> None:
     async with shop.tx() as tx:
-        await tickets.reconcile(tx, order)
+        await ticket_opening.reconcile(tx, order)
 
 
 async def placed(shop: Shop, api: Api, quantity: int = 1, **columns: Any) -> UUID:
@@ -59,7 +61,7 @@ async def placed(shop: Shop, api: Api, quantity: int = 1, **columns: Any) -> UUI
 
 async def move(shop: Shop, ticket: UUID, to: str) -> None:
     async with shop.tx() as tx:
-        await tickets.move(tx, Move(ticket, to), given.STAFF)
+        await ticket_move.move(tx, Move(ticket, to), given.STAFF)
 
 
 async def test_each_line_that_wants_work_gets_one_ticket_and_no_other_line_does(shop: Shop, api: Api) -> None:
@@ -143,20 +145,19 @@ async def test_parallel_reconciliations_open_nothing_twice(shop: Shop, api: Api)
     ]
 
 
-async def test_a_cancelled_ticket_is_replaced_under_the_next_split_number(shop: Shop, api: Api) -> None:
+async def test_a_ticket_that_staff_cancel_is_not_replaced_as_its_units_are_no_longer_wanted(
+    shop: Shop, api: Api
+) -> None:
     order = await placed(shop, api, quantity=5)
-    for _ in range(2):
-        await reconcile(shop, order)
-        newest = (await shop.read.scalars(select(Ticket.id).order_by(Ticket.split_number.desc())))[0]
-        await move(shop, newest, "cancelled")
-    assert (await order_row(shop, order)).work_status == "none"
     await reconcile(shop, order)
-    assert await splits(shop, order) == [
-        (1, 1, 5, "cancelled"),
-        (1, 2, 5, "cancelled"),
-        (1, 3, 5, "brief_received"),
-    ]
-    assert (await order_row(shop, order)).work_status == "in_progress"
+    await move(shop, (await shop.read.scalars(select(Ticket.id)))[0], "cancelled")
+    assert (await order_row(shop, order)).work_status == "none"
+    assert [line.cancelled for line in await shop.read.all(select(OrderLine))] == [5]
+    ((_, _, told),) = await announced(shop, "OrderLinesCancelled")
+    assert (told["order_id"], told["quantity"]) == (str(order), 5)
+    await reconcile(shop, order)
+    assert await splits(shop, order) == [(1, 1, 5, "cancelled")]
+    assert await problems(shop.read) == []
 
 
 async def test_tickets_add_up_to_what_was_ordered_and_not_cancelled(shop: Shop, api: Api) -> None:
@@ -167,8 +168,8 @@ async def test_tickets_add_up_to_what_was_ordered_and_not_cancelled(shop: Shop, 
         (2, 0, [2, 3]),
         (2, 1, [2, 2]),
         (2, 3, [2]),
-        (4, 3, [4]),
-        (1, 5, [1]),
+        (4, 3, [2]),
+        (1, 5, [1]),  # which is cancelled then
     ):
         (ticket,) = await given.tickets(shop, await given.order(api, line))
         async with shop.tx() as tx:
@@ -176,6 +177,7 @@ async def test_tickets_add_up_to_what_was_ordered_and_not_cancelled(shop: Shop, 
             await tx.run(update(OrderLine).where(OrderLine.order_id == ticket.order).values(cancelled=cancelled))
         await reconcile(shop, ticket.order)
         assert [quantity for _, _, quantity, _ in await splits(shop, ticket.order)] == quantities
+        assert ("cancelled" in {state for _, _, _, state in await splits(shop, ticket.order)}) == (cancelled == 5)
 
 
 async def test_undoing_removes_only_tickets_that_nobody_has_touched(shop: Shop, api: Api) -> None:
@@ -186,10 +188,10 @@ async def test_undoing_removes_only_tickets_that_nobody_has_touched(shop: Shop, 
     await move(shop, moved.key, "designing_artwork")
     async with shop.tx() as tx:
         access = OrderAccess(written.order, 1)
-        await tickets.post_message(tx, PostMessage(written.key, "Hello"), GUEST, access)
+        await ticket_message.post_message(tx, PostMessage(written.key, "Hello"), GUEST, access)
     for _ in range(2):
         async with shop.tx() as tx:
-            await tickets.withdraw(tx, untouched.order)
+            await ticket_opening.withdraw(tx, untouched.order)
         assert await splits(shop, untouched.order) == [(2, 1, 1, "designing_artwork"), (3, 1, 1, "brief_received")]
     assert len(await shop.read.all(select(TicketEvent))) == 4
     await reconcile(shop, untouched.order)
@@ -200,7 +202,7 @@ async def test_undoing_all_of_an_order_leaves_it_as_if_nothing_was_opened(shop: 
     ticket = await given.ticket(shop, api)
     assert (await order_row(shop, ticket.order)).work_status == "in_progress"
     async with shop.tx() as tx:
-        await tickets.withdraw(tx, ticket.order)
+        await ticket_opening.withdraw(tx, ticket.order)
     assert await opened(shop, ticket.order) == []
     assert (await order_row(shop, ticket.order)).work_status == "none"
 
@@ -215,8 +217,8 @@ async def test_what_happens_to_a_ticket_is_announced_in_the_same_commit(shop: Sh
     ]
     assert await announced(shop, *both) == expected
     async with shop.tx() as tx:
-        await tickets.move(tx, Move(ticket.key, "designing_artwork"), given.STAFF)
-        await tickets.post_message(tx, PostMessage(ticket.key, "Begun"), SYSTEM, None)
+        await ticket_move.move(tx, Move(ticket.key, "designing_artwork"), given.STAFF)
+        await ticket_message.post_message(tx, PostMessage(ticket.key, "Begun"), SYSTEM, None)
         assert await announced(shop, *both) == expected  # seen by nobody before the commit
     expected += [("TicketChanged", topic, {**data, "seq": seq}) for seq in (2, 3)]
     assert await announced(shop, *both) == expected
@@ -230,7 +232,7 @@ async def test_a_change_that_is_rolled_back_leaves_nothing_behind(shop: Shop, ap
 
     async def fail_after_opening() -> None:
         async with shop.tx() as tx:
-            await tickets.reconcile(tx, order)
+            await ticket_opening.reconcile(tx, order)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):

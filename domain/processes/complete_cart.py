@@ -1,99 +1,95 @@
-"""Completing a cart: the four phases, and the sweeper that ends what a crash left open."""
+"""Completing a cart: PREPARE, the provider's call outside of any transaction, then FINALISE or RELEASE."""
 
-import asyncio
 import logging
+from uuid import UUID
 
-from db import PaymentAttempt
-from db.payment import AttemptState
-from domain import checkout, payment
+from sqlalchemy import text
+
+from db import Cart
+from db.cart import CartStatus
+from domain import cart as carts
+from domain import checkout
+from domain import payment as payments
+from domain.cart import AlreadyCompleted, CartKey
 from domain.checkout import CompleteCart, Placed
+from domain.failpoint import failpoint
 from domain.idempotency import InProgress
-from domain.payment import Absent, Authorised, Charge, Declined, PaymentDeclined, PaymentProvider
+from domain.processes import pay as paying
+from domain.processes.pay import Acting
 from domain.processes.shop import Shop
-from domain.refusal import ValidationFailed
+from domain.refusal import NotFound, ValidationFailed
 
 _log = logging.getLogger(__name__)
 
 
-async def complete_cart(shop: Shop, command: CompleteCart) -> Placed:
+async def complete_cart(shop: Shop, command: CompleteCart) -> Placed | Acting:
     """Pays and places the order. Called again with the same key it goes on where it was."""
-    provider = shop.providers.get(command.provider)
+    if command.session_id is None:
+        _check_provider(shop, command.provider)
+    await failpoint("before_prepare")
+    async with shop.tx() as tx:
+        prepared = await checkout.prepare(tx, command)
+    await failpoint("after_prepare")
+    if prepared.placed is not None:
+        return prepared.placed
+    if prepared.attempt is None:
+        return await checkout.placed_as(shop.read, prepared.order_id)
+    return await paying.pay(shop, prepared.attempt)
+
+
+def _check_provider(shop: Shop, name: str) -> None:
+    provider = shop.providers.get(name)
     if provider is None:
         known = ", ".join(sorted(shop.providers))
         raise ValidationFailed(f"There is no such payment provider; choose of: {known}.", path=("payment_provider",))
-    async with shop.tx() as tx:
-        prepared = await checkout.prepare(tx, command)
-    if prepared.placed is not None:
-        return prepared.placed
-    if prepared.attempt is None or prepared.attempt.state == AttemptState.SUCCEEDED:
-        return await checkout.placed_as(shop.read, prepared.order_id)
-    if prepared.attempt.state == AttemptState.FAILED:
-        raise PaymentDeclined("The payment was declined.")
-    return await _pay(shop, provider, prepared.charge)
+    if provider.needs_session:
+        raise ValidationFailed(
+            "This provider is paid by a session; make one with paymentSessionCreate.", path=("payment_session_id",)
+        )
 
 
-async def _pay(shop: Shop, provider: PaymentProvider, charge: Charge) -> Placed:
+# Not of what is paid later for the order that the cart became: that is no payment of the cart.
+_UNDECIDED = text(
+    """
+    SELECT attempt.id FROM payment_attempt AS attempt JOIN "order" ON "order".id = attempt.order_id
+    WHERE "order".cart_id = :cart_id AND attempt.cart_version IS NOT NULL
+      AND attempt.state IN ('started', 'action_required')
+    """
+)
+
+
+async def cancel_payment(shop: Shop, key: CartKey) -> Cart:
+    """Ends the payment of a cart at its provider and opens the cart again; where none is under way it is open already.
+
+    Refuses with AlreadyCompleted when the money came first, and with InProgress while the provider does not answer.
+    """
+    await _find(shop, key)
+    rows = await shop.read.records(_UNDECIDED, cart_id=key.cart_id)
+    if rows:
+        await _end(shop, rows[0].id)
+    cart = await _find(shop, key)
+    if cart.status == CartStatus.COMPLETED:
+        raise AlreadyCompleted("The payment had gone through: the cart has become an order.", path=("cart_id",))
+    if cart.status == CartStatus.PAYING:
+        raise InProgress("The payment could not be ended yet.", path=("cart_id",))
+    return cart
+
+
+async def _find(shop: Shop, key: CartKey) -> Cart:
+    cart = await carts.find(shop.read, key)
+    if cart is None:
+        raise NotFound("There is no such cart, or it is not yours.", path=("cart_id",))
+    return cart
+
+
+async def _end(shop: Shop, attempt_id: UUID) -> None:
+    attempt = await payments.find(shop.read, attempt_id)
+    assert attempt is not None
     try:
-        async with asyncio.timeout(shop.answer_within):
-            answer = await provider.authorise(charge)
-        _check_met(charge, answer)
+        provider = shop.providers[attempt.provider]
+        charge = await payments.charge_of(shop.read, attempt)
+        answer = await paying.cancel(shop, provider, charge)
     except Exception as error:
-        _log.exception("provider %s gave no answer for attempt %s", provider.name, charge.attempt_id)
-        raise InProgress("The payment provider has not answered yet.") from error
-    if isinstance(answer, Declined):
-        async with shop.tx() as tx:
-            await checkout.release(tx, charge.attempt_id, AttemptState.FAILED)
-        raise PaymentDeclined(answer.message, retryable=answer.retryable)
-    return await _finalise(shop, provider, charge, answer)
-
-
-def _check_met(charge: Charge, answer: Authorised | Declined | Absent) -> None:
-    """Money that is not what was asked for is no answer: the sweeper asks again, and staff see it in the log."""
-    if isinstance(answer, Authorised) and (answer.amount, answer.currency) != (charge.amount, charge.currency):
-        raise ValueError(f"{answer.amount} {answer.currency} instead of {charge.amount} {charge.currency}")
-
-
-async def _finalise(shop: Shop, provider: PaymentProvider, charge: Charge, authorised: Authorised) -> Placed:
-    async with shop.tx() as tx:
-        placed = await checkout.finalise(tx, charge.attempt_id, authorised)
-    if placed is None:
-        try:
-            await _cancel(shop, provider, charge)
-        except Exception:
-            # The money is recorded as an event of the attempt, and nothing was ordered: that is the answer.
-            _log.exception("provider %s has money for attempt %s, which was given up", provider.name, charge.attempt_id)
-        raise PaymentDeclined("The payment took too long and was given up; nothing was ordered.")
-    return placed
-
-
-async def _cancel(shop: Shop, provider: PaymentProvider, charge: Charge) -> Authorised | Absent:
-    async with asyncio.timeout(shop.answer_within):
-        return await provider.cancel(charge)
-
-
-async def sweep(shop: Shop) -> int:
-    """Ends attempts that nobody waits for any more, with the provider's word; returns how many."""
-    attempts = await payment.abandoned(shop.read, shop.sweep_after)
-    return sum(await asyncio.gather(*(_try_to_end(shop, attempt) for attempt in attempts)))
-
-
-async def _try_to_end(shop: Shop, attempt: PaymentAttempt) -> bool:
-    try:
-        await _end(shop, attempt)
-    except Exception:
-        # Unknown is a state: a later sweep asks again.
-        _log.exception("attempt %s could not be ended", attempt.id)
-        return False
-    return True
-
-
-async def _end(shop: Shop, attempt: PaymentAttempt) -> None:
-    provider = shop.providers[attempt.provider]
-    charge = Charge(attempt.id, attempt.amount, attempt.currency)
-    answer = await _cancel(shop, provider, charge)
-    _check_met(charge, answer)
-    async with shop.tx() as tx:
-        if isinstance(answer, Absent):
-            await checkout.release(tx, attempt.id, AttemptState.CANCELLED)
-        else:
-            await checkout.finalise(tx, attempt.id, answer)
+        _log.exception("attempt %s could not be cancelled", attempt_id)
+        raise InProgress("The payment provider has not answered yet.", path=("cart_id",)) from error
+    await paying.write_down(shop, attempt, answer)

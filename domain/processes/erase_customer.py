@@ -13,8 +13,9 @@ from sqlalchemy import text
 from db.cart import CartStatus
 from db.connection import Tx
 from db.workflow import ActorKind
-from domain import audit
+from domain import audit, file
 from domain.actor import Actor
+from domain.balance import by
 from domain.cart import NO_TOKEN, CartPaying
 from domain.event import Event, announce
 from domain.processes.shop import Shop
@@ -42,7 +43,13 @@ async def erase_customer(shop: Shop, customer_id: UUID, actor: Actor) -> None:
         for statement, parameters in (
             (_STRIP_ORDERS, whose),
             (_STRIP_ORDER_LINES, {"orders": orders}),
+            (_WRITE_CREDIT_OFF, {"id": customer_id, **by(actor)}),
+            (_FORGET_NOTES, who),
+            (_FORGET_RECIPIENT, {"email": who["email"]}),
             (_STRIP_TICKETS, {"orders": orders}),
+            (_STRIP_BRIEFS, {"orders": orders}),
+            (_STRIP_DECISIONS, {"orders": orders}),
+            (_STRIP_COMMENTS, {"orders": orders, "instead": INSTEAD}),
             (_STRIP_MESSAGES, {"orders": orders, "instead": INSTEAD}),
             (_DELETE_CARTS, {"carts": carts}),
             (_STRIP_CARTS, {"carts": carts, "no_token": NO_TOKEN}),
@@ -52,6 +59,7 @@ async def erase_customer(shop: Shop, customer_id: UUID, actor: Actor) -> None:
             (_STRIP_CUSTOMER, {"id": customer_id, "nobody": whose["nobody"]}),
         ):
             await tx.run(statement, **parameters)
+        await file.remove_of_orders(tx, orders)
         await announce(tx, CustomerErased(customer_id))
         if actor.kind != ActorKind.CUSTOMER:
             await audit.record(tx, actor, "customerEraseByStaff", f"customer:{customer_id}", {})
@@ -105,6 +113,22 @@ _STRIP_ORDER_LINES: Final = text("UPDATE order_line SET brief = NULL WHERE order
 _STRIP_TICKETS: Final = text(
     "UPDATE ticket SET brief = NULL, version = version + 1, updated_at = now() WHERE order_id = ANY(:orders)"
 )
+_STRIP_BRIEFS: Final = text(
+    "UPDATE ticket_brief SET brief = NULL FROM ticket WHERE ticket.id = ticket_id AND ticket.order_id = ANY(:orders)"
+)
+_STRIP_DECISIONS: Final = text(
+    """
+    UPDATE ticket_proof SET comment = '' FROM ticket
+    WHERE ticket.id = ticket_id AND ticket.order_id = ANY(:orders) AND decided_by_kind = 'customer'
+    """
+)
+_STRIP_COMMENTS: Final = text(
+    """
+    UPDATE ticket_event SET data = data || jsonb_build_object('comment', CAST(:instead AS text))
+    FROM ticket WHERE ticket.id = ticket_event.ticket_id AND ticket.order_id = ANY(:orders)
+      AND ticket_event.kind = 'proof_decided' AND ticket_event.actor_kind = 'customer'
+    """
+)
 _STRIP_MESSAGES: Final = text(
     """
     UPDATE ticket_event SET data = jsonb_build_object('body', CAST(:instead AS text))
@@ -117,8 +141,9 @@ _DELETE_CARTS: Final = text(
 )
 _STRIP_CARTS: Final = text(
     """
-    UPDATE cart SET email = NULL, shipping_address = NULL, billing_address = NULL, version = version + 1,
-        token_hash = :no_token
+    WITH gone AS (DELETE FROM quote WHERE cart_id = ANY(:carts))
+    UPDATE cart SET email = NULL, shipping_address = NULL, billing_address = NULL, metadata = '{}',
+        version = version + 1, token_hash = :no_token
     WHERE id = ANY(:carts)
     """
 )
@@ -133,6 +158,25 @@ _STRIP_CART_LINES: Final = text(
 _DELETE_ORDER_LINKS: Final = text(
     "DELETE FROM single_use_token WHERE purpose = 'order_access' AND subject_id = ANY(:orders)"
 )
+# Nobody can spend it any more: it is no debt of the shop now. No order holds any of it, as no payment is under way.
+_WRITE_CREDIT_OFF: Final = text(
+    """
+    WITH locked AS (
+        SELECT id, amount - held AS free FROM balance WHERE customer_id = :id AND amount > held ORDER BY id FOR UPDATE
+    ), lowered AS (
+        UPDATE balance SET amount = amount - free FROM locked WHERE balance.id = locked.id RETURNING balance.id, free
+    )
+    INSERT INTO balance_entry (balance_id, delta, reason, actor_kind, staff_id, api_key_id)
+    SELECT id, -free, 'expired', :actor_kind, CAST(:staff_id AS uuid), CAST(:api_key_id AS uuid) FROM lowered
+    """
+)
+_FORGET_NOTES: Final = text(
+    """
+    UPDATE balance_entry SET note = NULL FROM balance
+    WHERE balance.id = balance_entry.balance_id AND note IS NOT NULL AND (customer_id = :id OR recipient_email = :email)
+    """
+)
+_FORGET_RECIPIENT: Final = text("UPDATE balance SET recipient_email = NULL WHERE recipient_email = :email")
 _DELETE_OWN: Final = (
     text(
         """

@@ -42,22 +42,49 @@ _EXPORT: Final = text(
             FROM session WHERE customer_id = customer.id),
         'carts', (SELECT coalesce(jsonb_agg(jsonb_build_object('status', status, 'email', email,
                 'shipping_address', shipping_address, 'billing_address', billing_address, 'created_at', created_at,
+                'metadata', cart.metadata,
                 'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('sku', variant.sku, 'quantity', line.quantity,
-                        'brief', line.brief) ORDER BY line.id), '[]')
+                        'brief', line.brief, 'metadata', line.metadata) ORDER BY line.id), '[]')
                     FROM cart_line AS line JOIN variant ON variant.id = line.variant_id
                     WHERE line.cart_id = cart.id)) ORDER BY cart.id), '[]')
             FROM cart WHERE cart.customer_id = customer.id),
+        'store_credit', (SELECT coalesce(jsonb_agg(jsonb_build_object('currency', currency, 'amount', amount,
+                'entries', (SELECT coalesce(jsonb_agg(jsonb_build_object('at', at, 'amount', delta, 'reason', reason)
+                        ORDER BY entry.id), '[]')
+                    FROM balance_entry AS entry WHERE entry.balance_id = balance.id)) ORDER BY currency), '[]')
+            FROM balance WHERE balance.customer_id = customer.id),
+        'gift_cards', (SELECT coalesce(jsonb_agg(jsonb_build_object('last_characters', last_characters,
+                'currency', currency, 'amount', amount, 'created_at', balance.created_at, 'expires_at', expires_at)
+                ORDER BY balance.id), '[]')
+            FROM balance WHERE recipient_email = customer.email AND customer.confirmed_at IS NOT NULL),
         'orders', (SELECT coalesce(jsonb_agg(jsonb_build_object('number', "order".number, 'status', status,
                 'email', "order".email, 'shipping_address', shipping_address, 'billing_address', billing_address,
-                'currency', currency, 'subtotal', subtotal, 'tax', tax, 'total', total, 'placed_at', placed_at,
+                'currency', currency, 'subtotal', subtotal, 'delivery', delivery->'name', 'shipping_net', shipping_net,
+                'shipping_tax', shipping_tax, 'tax', tax, 'total', total, 'placed_at', placed_at,
                 'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('title', title, 'sku', sku, 'options', options,
                         'quantity', quantity, 'gross', gross, 'tax', line.tax, 'brief', brief) ORDER BY position), '[]')
                     FROM order_line AS line WHERE line.order_id = "order".id),
+                'balance_payments', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind,
+                        'last_characters', last_characters, 'amount', hold.amount, 'given_back', given_back)
+                        ORDER BY hold.position), '[]')
+                    FROM balance_hold AS hold JOIN balance ON balance.id = hold.balance_id
+                    WHERE hold.order_id = "order".id AND hold.state = 'spent'),
                 'tickets', (SELECT coalesce(jsonb_agg(jsonb_build_object('state', state, 'brief', brief,
                         'messages', (SELECT coalesce(jsonb_agg(jsonb_build_object('from', said.actor_kind,
                                 'at', said.at, 'text', said.data ->> 'body') ORDER BY said.seq), '[]')
                             FROM ticket_event AS said WHERE said.ticket_id = ticket.id
-                            AND said.kind = 'message' AND said.visibility = 'public')) ORDER BY ticket.id), '[]')
+                            AND said.kind = 'message' AND said.visibility = 'public'),
+                        'briefs', (SELECT coalesce(jsonb_agg(told.brief ORDER BY told.version), '[]')
+                            FROM ticket_brief AS told WHERE told.ticket_id = ticket.id),
+                        'decisions', (SELECT coalesce(jsonb_agg(jsonb_build_object('proof', proof.version,
+                                'decision', proof.decision, 'comment', proof.comment, 'at', proof.decided_at)
+                                ORDER BY proof.version), '[]')
+                            FROM ticket_proof AS proof WHERE proof.ticket_id = ticket.id
+                            AND proof.decided_by_kind = 'customer'),
+                        'files', (SELECT coalesce(jsonb_agg(jsonb_build_object('name', file.name, 'size', file.size,
+                                'sha256', file.sha256, 'created_at', file.created_at) ORDER BY file.id), '[]')
+                            FROM file WHERE file.ticket_id = ticket.id AND file.created_by_kind = 'customer'
+                            AND file.state = 'ready')) ORDER BY ticket.id), '[]')
                     FROM ticket WHERE ticket.order_id = "order".id)) ORDER BY "order".id), '[]')
             FROM "order" WHERE "order".customer_id = customer.id)
     ) AS exported

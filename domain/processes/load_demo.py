@@ -16,6 +16,7 @@ from db import (
     Category,
     Collection,
     Customer,
+    DeliveryOption,
     Product,
     ProductCategory,
     ProductCollection,
@@ -27,6 +28,10 @@ from db import (
 )
 from db.catalog import BriefDue
 from db.connection import Tx, new_id
+from db.delivery import DeliveryKind
+from domain import delivery_option
+from domain.actor import SYSTEM
+from domain.delivery_option import DeliveryDraft, Tier
 from domain.processes.import_shopify import ROWS_PER_COMMIT, ImportOptions, import_shopify
 from domain.processes.shop import Shop
 from domain.region import LocationDraft, RegionDraft, upsert_location, upsert_region
@@ -46,7 +51,7 @@ async def load_demo(shop: Shop, folder: Path, hash_password: Callable[[str], str
         return False
     async with shop.tx() as tx:
         for region in data["regions"]:
-            await upsert_region(tx, _region(region))
+            await _deliver(tx, await upsert_region(tx, _region(region)), region["delivery"])
         for location in data["locations"]:
             await upsert_location(tx, LocationDraft(**location))
     report = await import_shopify(shop, [folder / "products.csv"], ImportOptions(CURRENCY, location_code=HOME))
@@ -72,6 +77,25 @@ def _region(data: Mapping[str, Any]) -> RegionDraft:
         taxes={tax["name"]: Decimal(tax["rate"]) for tax in data["taxes"]},
         is_default=data.get("default", False),
     )
+
+
+async def _deliver(tx: Tx, region_id: UUID, ways: list[Any]) -> None:
+    """Its ways of delivery, in their order. A run that was killed later than here has made them already."""
+    if await tx.first(select(DeliveryOption.id).where(DeliveryOption.region_id == region_id)):
+        return
+    for position, way in enumerate(ways):
+        tiers = tuple(Tier(tier["from"], tier["amount"]) for tier in way["tiers"])
+        draft = DeliveryDraft(
+            code=way["code"],
+            name=way["name"],
+            position=position,
+            kind=DeliveryKind(way.get("kind", DeliveryKind.FLAT)),
+            tiers=tiers,
+            free_from=way.get("free_from"),
+            days_min=way["days"][0],
+            days_max=way["days"][1],
+        )
+        await delivery_option.create(tx, region_id, draft, SYSTEM)
 
 
 async def _arrange(tx: Tx, data: Mapping[str, Any]) -> None:

@@ -15,8 +15,12 @@ from sqlalchemy import func, select, text
 from db import Category, Collection, Product, Region, RegionCountry
 from db.base import Base
 from db.connection import Tx
+from domain import delivery_option
+from domain.actor import SYSTEM
+from domain.delivery_option import DeliveryDraft, Tier
 from domain.processes.seeded_rows import COLUMNS, Places, category_rows, collection_rows, prefix, product_rows
 from domain.processes.shop import Shop
+from domain.publication import publish_new
 from domain.refusal import ValidationFailed
 from domain.region import LocationDraft, RegionDraft, upsert_location, upsert_region
 
@@ -81,6 +85,7 @@ async def _write(tx: Tx, seed: int, numbers: Sequence[int]) -> None:
             rows[model].append(row)
     for model, columns in COLUMNS.items():
         await tx.copy(model, columns, rows[model])
+    await publish_new(tx, (row[0] for row in rows[Product]))
 
 
 async def _places(tx: Tx, seed: int) -> Places:
@@ -106,4 +111,6 @@ async def _ensure_region(tx: Tx, draft: RegionDraft) -> None:
     taken = await tx.scalars(select(RegionCountry.country))
     has_default = await tx.first(select(Region.id).where(Region.is_default)) is not None
     countries = tuple(country for country in draft.countries if country not in taken)
-    await upsert_region(tx, replace(draft, countries=countries, is_default=not has_default))
+    region_id = await upsert_region(tx, replace(draft, countries=countries, is_default=not has_default))
+    standard = DeliveryDraft(code="standard", name="Standard", tiers=(Tier(0, 500),))
+    await delivery_option.create(tx, region_id, standard, SYSTEM)

