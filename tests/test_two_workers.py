@@ -2,114 +2,25 @@
 at once comes to one order, one payment and one refund, whichever process each of them has reached."""
 
 import asyncio
-import time
 from collections import Counter
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from itertools import chain
 from typing import Any
 from uuid import UUID
 
-import httpx
-import psutil
 import pytest
-import pytest_asyncio
 from sqlalchemy import text
 
 from domain.cart_line import AddLine
 from domain.processes.shop import Shop
 from resolvers import ids
 from tests import carts, given
-from tests.api import Api, Server, running_server
+from tests.api import Api
 from tests.completion import many_carts, status
 from tests.given import Cart, Sold
-from tests.invariants import levels, undecided, unreturned, violations
-from tests.live import own_database
+from tests.invariants import levels
 from tests.payments import Provider, attempt_of, errors, pay, session, tell, told
+from tests.tills import EACH, Till, all_settled, served_fixture, till_fixture  # noqa: F401 - the fixture `till`
 
-EACH = 10
-"""As many connections lead to each of the two processes."""
 SHORT = "accessToken order { number }"
-
-
-@dataclass(frozen=True)
-class Till:
-    """A shop and its two web processes: `left` and `right` are clients, each with one connection to that process."""
-
-    shop: Shop
-    left: list[Api]
-    right: list[Api]
-
-    @property
-    def both(self) -> list[Api]:
-        """In turns."""
-        return list(chain.from_iterable(zip(self.left, self.right, strict=True)))
-
-
-@pytest_asyncio.fixture(scope="module", name="served")
-async def served_fixture(postgres: str, template: str, provider: Provider) -> AsyncIterator[tuple[Shop, Server]]:
-    """Captures are made by staff; the sweeper takes for abandoned what is not decided within a second."""
-    settings = {"TEST_PROVIDER_URL": provider.url, "TEST_PROVIDER_CAPTURES": "manual", "SWEEP_AFTER": "1"}
-    async with own_database(postgres, template) as (url, shop, _):
-        with running_server(url) as start:
-            server = start("--workers", "2", **settings)
-            provider.report_to(f"{server.url}/webhooks/payments/test")
-            yield shop, server
-            provider.report_to(None)
-            assert "ERROR server" not in server.log.read_text()
-
-
-@pytest_asyncio.fixture(name="till")
-async def till_fixture(served: tuple[Shop, Server]) -> AsyncIterator[Till]:
-    """When the test is over nothing is wrong in the shop, nobody waits, and nobody's money is kept for nothing."""
-    shop, server = served
-    async with AsyncExitStack() as stack:
-        times = []
-        sides: dict[int, list[Api]] = {}
-        for round_ in range(20):
-            t0 = time.time()
-            made = [await stack.enter_async_context(alone(server)) for _ in range(2 * EACH)]
-            reached = await asyncio.gather(*(port_of(http) for http in made))
-            t1 = time.time()
-            answering = processes(server)
-            times.append((t1-t0, time.time() - t1))
-            for http, port in zip(made, reached, strict=True):
-                sides.setdefault(answering[port], []).append(Api(http))
-            if len(sides) == 2 and min(map(len, sides.values())) >= EACH:
-                break
-        print("ROUNDS", round_, {k: len(v) for k, v in sides.items()}, times)
-        left, right = sides.values()
-        yield Till(shop, left[:EACH], right[:EACH])
-    await given.until(lambda: all_settled(shop))
-    assert await violations(shop.read) == []
-
-
-def alone(server: Server) -> httpx.AsyncClient:
-    """Without `verify=False` each client reads the certificates of the whole world, which takes longer than a test."""
-    return httpx.AsyncClient(base_url=server.url, limits=httpx.Limits(max_connections=1), timeout=60, verify=False)
-
-
-async def port_of(http: httpx.AsyncClient) -> int:
-    """Of our end of the client's connection, once it is there."""
-    answer = await http.get("/ready")
-    return answer.extensions["network_stream"].get_extra_info("client_addr")[1]
-
-
-def processes(server: Server) -> dict[int, int]:
-    """By the port of the other end, which process has accepted a connection."""
-    family = [server.process.pid, *(child.pid for child in psutil.Process(server.process.pid).children(recursive=True))]
-    port = int(server.url.rpartition(":")[2])
-    return {
-        found.raddr.port: pid
-        for pid in family
-        for found in psutil.Process(pid).net_connections("tcp")
-        if found.raddr and found.laddr.port == port
-    }
-
-
-async def all_settled(shop: Shop) -> bool:
-    return await undecided(shop.read) == await unreturned(shop.read) == 0
 
 
 async def cups(shop: Shop, stock: int = 100, **more: Any) -> Sold:
@@ -397,7 +308,8 @@ async def test_money_that_comes_too_late_goes_back_in_full(till: Till, provider:
     cart, other = await carts_of(till.shop, cup, 2)
     attempt = await given_up(till, cart)
     if meanwhile == "changed":
-        await carts.add(till.right[0], cart, {"variantId": cup.variant})
+        moved = {**given.ADDRESS, "city": "Utrecht"}  # it costs the same
+        await till.right[0].done("cartSetAddresses", {**cart.key, "shippingAddress": moved}, "cart { id }")
     else:
         assert (await pay(till.right[0], other, await session(till.right[0], other)))["order"]["status"] == "PLACED"
     await given.until(lambda: has_come(till.shop, attempt))
