@@ -60,7 +60,7 @@ def _arguments() -> tuple[Options, list[str]]:
 
 def _seed(url: str, products: int) -> float:
     began = time.perf_counter()
-    command = [sys.executable, "-m", "server.cli", "seed", "--products", str(products), "--seed", str(SEED)]
+    command = [sys.executable, "-m", "server", "seed", "--products", str(products), "--seed", str(SEED)]
     with subprocess.Popen(command, cwd=ROOT, env=environment(url)) as process:
         pin(process.pid, SERVER_CPUS)
     if process.returncode != 0:
@@ -69,7 +69,7 @@ def _seed(url: str, products: int) -> float:
 
 
 def _start(stack: ExitStack, url: str) -> dict[str, Server]:
-    serve = ("-m", "server.cli", "serve", "--port", "{port}", "--no-worker")
+    serve = ("-m", "server", "serve", "--port", "{port}", "--no-worker")
     servers = {
         engine: stack.enter_context(server(engine, url, *serve, COUNTERFOIL_ENGINE=engine)) for engine in ENGINES
     }
@@ -110,13 +110,13 @@ async def _measure(workload: Workload, servers: dict[str, Server], url: str, opt
     out.print(f"{workload.title} …")
     with ExitStack() as stack:
         if workload.worker:
-            stack.enter_context(running("the worker", url, OTHER_CPUS, "-m", "server.cli", "worker"))
+            stack.enter_context(running("the worker", url, OTHER_CPUS, "-m", "server", "worker"))
         return await measured(workload, servers, url, options)
 
 
 async def _live(servers: dict[str, Server], url: str, options: Options, variant: str) -> dict[str, Any]:
     out.print(f"live: {options.subscribers} subscribers …")
-    with running("the worker", url, OTHER_CPUS, "-m", "server.cli", "worker"):
+    with running("the worker", url, OTHER_CPUS, "-m", "server", "worker"):
         return {
             engine: await fan_out(servers[engine], variant, options.subscribers, options.seconds) for engine in ENGINES
         }

@@ -53,7 +53,7 @@ class _Keeper(threading.Thread):
                 if self._over.is_set():
                     return
                 child = self._child = subprocess.Popen(
-                    [sys.executable, "-m", "server.cli", *self._command],
+                    [sys.executable, "-m", "server", *self._command],
                     env=self._environment,
                     pass_fds=self._pass_fds,
                     start_new_session=True,

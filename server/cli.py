@@ -363,7 +363,3 @@ def demo(
         options = ServeOptions(host, port or settings.port)
         demo_.tell(out, f"http://{host}:{options.port}")
         serve_(url, options)
-
-
-if __name__ == "__main__":
-    main()

@@ -190,7 +190,7 @@ def running_server(database_url: str) -> Iterator[Callable[..., Server]]:
         log = Path("/tmp") / f"counterfoil-test-{port}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "server.cli", "serve", "--port", str(port), *arguments],
+                [sys.executable, "-m", "server", "serve", "--port", str(port), *arguments],
                 cwd=ROOT,
                 env=environment_of_tests(DATABASE_URL=database_url, **environment),
                 stdout=output,

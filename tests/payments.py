@@ -64,7 +64,7 @@ class Provider:
 @contextmanager
 def running_provider(file: Path, port: int | None = None) -> Iterator[Provider]:
     port = port or free_port()
-    command = [sys.executable, "-m", "server.cli", "test-provider", "--port", str(port), "--file", str(file)]
+    command = [sys.executable, "-m", "server", "test-provider", "--port", str(port), "--file", str(file)]
     process = subprocess.Popen(command, cwd=ROOT, env=environment_of_tests(), stderr=subprocess.DEVNULL)
     provider = Provider(process, f"http://127.0.0.1:{port}", file, port)
     try:

@@ -107,7 +107,7 @@ async def test_killing_the_server_leaves_every_customer_with_exactly_one_order(
     shop: Shop, start_server: Callable[..., Server]
 ) -> None:
     chance, kills, interrupted = random.Random(), 0, 0
-    carts = await stocked_carts(shop, 1500)
+    carts = await stocked_carts(shop, 600)
     crowd = Crowd(iter(carts), start_server(SWEEP_AFTER="1"))
     shopping = asyncio.create_task(crowd.shop())
     while kills < KILLS or not interrupted:  # on a busy machine more of them come before the first payment
@@ -147,7 +147,7 @@ async def nobody_pays(shop: Shop) -> bool:
 async def test_a_database_that_hangs_up_costs_a_retry_and_nothing_else(
     database_url: str, shop: Shop, start_server: Callable[..., Server]
 ) -> None:
-    crowd = Crowd(iter(await stocked_carts(shop, 1500)), start_server("--workers", "2", SWEEP_AFTER="1"))
+    crowd = Crowd(iter(await stocked_carts(shop, 600)), start_server("--workers", "2", SWEEP_AFTER="1"))
     shopping = asyncio.create_task(crowd.shop())
     for _ in range(6):
         before = crowd.answers["order"]

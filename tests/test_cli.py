@@ -35,7 +35,7 @@ COMMANDS = [
 
 def counterfoil(database_url: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "server.cli", *arguments],
+        [sys.executable, "-m", "server", *arguments],
         cwd=ROOT,
         env=environment_of_tests(DATABASE_URL=database_url, **environment),
         capture_output=True,

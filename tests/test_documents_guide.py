@@ -31,7 +31,7 @@ async def test_the_commands_of_the_guide_do_what_it_says(
     printed, register, list_, serve, remove = commands.splitlines()
 
     def run(command: str) -> str:
-        program = f"{sys.executable} -m server.cli"
+        program = f"{sys.executable} -m server"
         environment = environment_of_tests(DATABASE_URL=database_url, PYTHONPATH=str(ROOT))
         done = subprocess.run(
             command.replace(".venv/bin/counterfoil", program),

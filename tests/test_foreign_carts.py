@@ -36,7 +36,6 @@ MADE = {"paymentSessionCreate": "session"}
 LATER = {
     "cartAddLines": ["ALREADY_COMPLETED"],
     "cartRemoveLines": ["ALREADY_COMPLETED"],
-    "paymentSessionCreate": ["IN_PROGRESS"],  # its provider does not run here, and was asked
 }
 """What an owner is told, where it is not done."""
 NOT_FOUND = [("NotFound", "NOT_FOUND", ["cartId"])]
@@ -161,7 +160,8 @@ async def test_with_the_token_or_as_its_customer_the_same_is_done(shop: Shop, ap
             made = f"{MADE.get(mutation, 'cart')} {{ id }}"
             payload = await caller.do(mutation, {**input_, "cartId": cart.id, "token": token}, made)
             codes = [error["code"] for error in payload["userErrors"]]
-            assert codes == LATER.get(mutation, []), mutation
+            asked = mutation == "paymentSessionCreate" and codes == ["IN_PROGRESS"]  # whose provider may not be there
+            assert asked or codes == LATER.get(mutation, []), mutation
 
 
 async def test_nothing_tells_a_foreign_cart_from_one_that_is_not_there(shop: Shop, api: Api) -> None:

@@ -46,7 +46,7 @@ def test_the_commands_of_the_readme_exist() -> None:
     assert len(programs) == 4
     for arguments in programs:
         words = [word for word in arguments if word.isalpha() and word.islower()]
-        help_ = [sys.executable, "-m", "server.cli", *words, "--help"]
+        help_ = [sys.executable, "-m", "server", *words, "--help"]
         shown = subprocess.run(help_, cwd=ROOT, capture_output=True, text=True, check=True).stdout
         for option in (word for word in arguments if word.startswith("--")):
             assert option in shown, arguments

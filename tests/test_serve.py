@@ -30,7 +30,7 @@ class Home:
     def start(self, *command: str, **more: str) -> subprocess.Popen[bytes]:
         with (self.path / f"{command[0]}.log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "server.cli", *command],
+                [sys.executable, "-m", "server", *command],
                 cwd=ROOT,
                 env=environment_of_tests(COUNTERFOIL_HOME=str(self.path / "home"), **more),
                 stdout=log,

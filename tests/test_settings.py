@@ -95,7 +95,7 @@ def test_a_wrong_setting_is_told_with_what_to_write(environment: dict[str, str],
 @pytest.mark.parametrize("command", [["serve"], ["token", "me@shop.example"]])
 def test_a_command_with_a_wrong_setting_ends_with_one_sentence(command: list[str]) -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "server.cli", *command],
+        [sys.executable, "-m", "server", *command],
         cwd=ROOT,
         env=environment_of_tests(PORT="eighty"),
         capture_output=True,

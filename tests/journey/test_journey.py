@@ -18,7 +18,7 @@ def demo(database_url: str, tmp_path: Path) -> Iterator[str]:
     port, log = free_port(), tmp_path / "demo.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "server.cli", "demo", "--port", str(port)],
+            [sys.executable, "-m", "server", "demo", "--port", str(port)],
             cwd=ROOT,
             env=environment_of_tests(DATABASE_URL=database_url),
             stdout=output,

@@ -79,7 +79,7 @@ class Journey:
 
     async def import_(self, path: Path) -> str:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server.cli", "import", "shopify", str(path), "--currency", "EUR"),
+            *(sys.executable, "-m", "server", "import", "shopify", str(path), "--currency", "EUR"),
             cwd=ROOT,
             env={**os.environ, **self.environment},
             stdout=asyncio.subprocess.PIPE,

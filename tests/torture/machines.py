@@ -111,7 +111,7 @@ class Machines:
         output: IO[bytes]
         with log.open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "server.cli", *arguments],
+                [sys.executable, "-m", "server", *arguments],
                 cwd=ROOT,
                 env=environment_of_tests(**settings),
                 stdout=output,
