@@ -6,7 +6,7 @@ written here and nowhere else. Whoever calls holds the lock of the order.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from sqlalchemy import text
@@ -105,6 +105,11 @@ _SUCCEED: Final = text(
 )
 
 
+def _told(report: Report) -> dict[str, Any]:
+    """What a statement writes of a report."""
+    return {name: getattr(report, name) for name in ("kind", "reference", "amount", "currency", "source", "until")}
+
+
 async def succeed(tx: Tx, attempt: PaymentAttempt, report: Report) -> UUID | None:
     """Records the money of an undecided attempt, which has succeeded by it; the payment's id.
 
@@ -114,12 +119,7 @@ async def succeed(tx: Tx, attempt: PaymentAttempt, report: Report) -> UUID | Non
     found = await tx.records(
         _SUCCEED,
         attempt_id=attempt.id,
-        kind=report.kind,
-        reference=report.reference,
-        amount=report.amount,
-        currency=report.currency,
-        source=report.source,
-        until=report.until,
+        **_told(report),
         payment_id=new_id(),
     )
     if not found:
@@ -158,12 +158,7 @@ async def record(tx: Tx, attempt: PaymentAttempt, report: Report) -> tuple[UUID,
         _RECORD,
         attempt_id=attempt.id,
         operation_id=report.operation_id,
-        kind=report.kind,
-        reference=report.reference,
-        amount=report.amount,
-        currency=report.currency,
-        source=report.source,
-        until=report.until,
+        **_told(report),
         payment_id=new_id(),
     )
     if found.fresh:

@@ -9,6 +9,15 @@ from schema.scalars import CountryCode, CurrencyCode, Json
 
 
 @input_type
+class CartWrite:
+    """What every write to a cart names."""
+
+    cart_id: strawberry.ID = required("Which cart.")
+    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
+    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
+
+
+@input_type
 class CartLineInput:
     """Units of a variant to be added."""
 
@@ -50,74 +59,53 @@ class CartCreateInput:
 
 
 @input_type
-class CartAddLinesInput:
+class CartAddLinesInput(CartWrite):
     """Lines to be added to a cart."""
 
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
     lines: list[CartLineInput] = required("What to add; the same variant and brief accumulate.")
 
 
 @input_type
-class CartUpdateLinesInput:
+class CartUpdateLinesInput(CartWrite):
     """New quantities for lines of a cart."""
 
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
     lines: list[CartLineUpdateInput] = required("The changes.")
 
 
 @input_type
-class CartRemoveLinesInput:
+class CartRemoveLinesInput(CartWrite):
     """Lines to be taken out of a cart."""
 
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
     line_ids: list[strawberry.ID] = required("Which lines.")
 
 
 @input_type
-class CartSetCustomerInput:
+class CartSetCustomerInput(CartWrite):
     """Who the order will be for. A signed-in customer becomes the cart's owner."""
 
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
     email: str = required("Contact of the order.")
 
 
 @input_type
-class CartSetAddressesInput:
+class CartSetAddressesInput(CartWrite):
     """Where the order will go."""
 
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
     shipping_address: AddressInput = required("Where it is sent.")
     billing_address: AddressInput | None = given("Where the bill goes; by default where it is sent.")
 
 
 @input_type
-class CartSetBriefInput:
+class CartSetBriefInput(CartWrite):
     """The brief of a line."""
 
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
     line_id: strawberry.ID = required("Which line.")
     brief: Json | None = given("About the work on it, as the product's `briefSchema` says; null: none any more.")
 
 
 @input_type
-class CartSetMetadataInput:
+class CartSetMetadataInput(CartWrite):
     """The storefront's own data about a cart or a line."""
 
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
     line_id: strawberry.ID | None = given("Which line; by default the cart itself.")
     metadata: Json = required(
         "An object of at most 8,192 bytes. It replaces what was there; everybody who sees the cart sees it."
@@ -134,32 +122,23 @@ class CartPlaceInput:
 
 
 @input_type
-class CartSetContextInput:
+class CartSetContextInput(CartWrite):
     """Another place to buy in; everything is priced anew there."""
 
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
     to: CartPlaceInput = required("Where.")
 
 
 @input_type
-class CartSetDeliveryInput:
+class CartSetDeliveryInput(CartWrite):
     """How a cart is delivered."""
 
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
     option_id: strawberry.ID = required("One of `Cart.deliveryOptions`.")
 
 
 @input_type
-class CartMergeInput:
+class CartMergeInput(CartWrite):
     """A cart that is to become part of the customer's."""
 
-    cart_id: strawberry.ID = required("Which cart.")
-    token: str | None = given("Its secret; by default that of the header `X-Cart-Token`.")
-    if_version: int | None = given("The `version` that this is meant for; refused if the cart has another.")
     into_cart_id: strawberry.ID | None = given(
         "Another cart of the customer's; by default the one changed last. Without one this cart becomes theirs."
     )

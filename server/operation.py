@@ -110,7 +110,8 @@ def _told_once(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
     told: dict[tuple[Any, ...], dict[str, Any]] = {}
     for number, error in enumerate(errors):
         argument = error["extensions"].get("argument")
-        told.setdefault((argument, error["message"]) if argument is not None else (number,), error)
+        of_context = argument in ContextChoice.__dataclass_fields__
+        told.setdefault((argument, error["message"]) if of_context else (number,), error)
     return list(told.values())
 
 

@@ -128,6 +128,8 @@ async def test_a_wrong_place_is_told_once_however_many_prices_a_page_has(shop: S
         (error,) = answer["errors"]
         assert (error["extensions"]["code"], error["extensions"]["argument"]) == ("BAD_USER_INPUT", argument)
         assert "formatted" not in str(answer["data"])
+    wrong = await api.answer('{ a: product(by: {id: "cart_1"}) { id } b: product(by: {id: "cart_1"}) { id } }')
+    assert sorted(error["path"] for error in wrong["errors"]) == [["a"], ["b"]]  # these are two mistakes
 
 
 async def test_a_directive_that_cannot_be_right_is_refused_as_a_whole(shop: Shop, api: Api) -> None:

@@ -81,15 +81,7 @@ async def test_a_way_of_delivery_is_made_changed_listed_and_archived(shop: Shop,
     ]
     assert (changed["taxRates"], changed["freeFrom"]) == ([{"name": "Low", "rate": "0.09"}], {"amount": "75.00"})
     assert (changed["estimatedDays"], changed["active"]) == ({"minimum": 1, "maximum": 3}, False)
-    query = "query ($id: ID!) { deliveryOptions(regionId: $id) { id code } }"
-    assert (await caller(query, {"id": region}))["deliveryOptions"] == [{"id": option["id"], "code": "standard"}]
-    archived = await caller.done("deliveryOptionArchive", {"optionId": option["id"]}, "deliveryOption { id }")
-    assert archived["deliveryOption"] == {"id": option["id"]}
-    assert (await caller(query, {"id": region}))["deliveryOptions"] == []
-    node = await caller("query ($id: ID!) { node(id: $id) { id } }", {"id": option["id"]})
-    assert node == {"node": {"id": option["id"]}}
-    for mutation, part in (("deliveryOptionArchive", {}), ("deliveryOptionUpdate", {"option": STANDARD})):
-        assert await refused(shop, caller, mutation, {"optionId": option["id"], **part}) == [("NotFound", ["optionId"])]
+    await it_can_be_archived(shop, caller, region, option)
     await caller.done("deliveryOptionCreate", {"regionId": region, "option": STANDARD}, OPTION)
     log = "SELECT action, difference FROM audit_entry WHERE subject LIKE 'delivery_option:%' ORDER BY id"
     audited = await shop.read.records(text(log))
@@ -100,6 +92,19 @@ async def test_a_way_of_delivery_is_made_changed_listed_and_archived(shop: Shop,
         "deliveryOptionCreate",
     ]
     assert audited[1].difference["active"] == [True, False]
+
+
+async def it_can_be_archived(shop: Shop, caller: Api, region: str, option: dict[str, Any]) -> None:
+    """Once it was, it is in no list and cannot be changed."""
+    query = "query ($id: ID!) { deliveryOptions(regionId: $id) { id code } }"
+    assert (await caller(query, {"id": region}))["deliveryOptions"] == [{"id": option["id"], "code": "standard"}]
+    archived = await caller.done("deliveryOptionArchive", {"optionId": option["id"]}, "deliveryOption { id }")
+    assert archived["deliveryOption"] == {"id": option["id"]}
+    assert (await caller(query, {"id": region}))["deliveryOptions"] == []
+    node = await caller("query ($id: ID!) { node(id: $id) { id } }", {"id": option["id"]})
+    assert node == {"node": {"id": option["id"]}}
+    for mutation, part in (("deliveryOptionArchive", {}), ("deliveryOptionUpdate", {"option": STANDARD})):
+        assert await refused(shop, caller, mutation, {"optionId": option["id"], **part}) == [("NotFound", ["optionId"])]
 
 
 @pytest.mark.parametrize(
