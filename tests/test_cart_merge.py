@@ -1,15 +1,18 @@
 """A guest's cart and the customer's become one: nothing is lost, nothing is there twice, and the old token dies."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 from sqlalchemy import text
 
 from domain.processes.shop import Shop
 from resolvers import ids
 from tests import carts, given
-from tests.api import Api
+from tests.api import Api, Server
+from tests.test_worker import until
 
 CART = """cart { id version email currency shippingAddress { city } lines { id quantity brief variant { id } } }
   warnings { __typename ... on MergedLine { lineId quantity added } }"""
@@ -232,6 +235,35 @@ async def test_a_merge_that_fails_midway_leaves_both_as_they_were(shop: Shop, ap
     table = step.rpartition(" ")[2]
     await carts.execute(shop, f"DROP TRIGGER broken ON {table}")
     assert sorted(quantity for _, quantity in units(await merge(customer, guest))) == [1, 7]
+
+
+async def test_a_merge_whose_server_is_killed_midway_leaves_both_as_they_were(
+    shop: Shop, api: Api, start_server: Callable[..., Server]
+) -> None:
+    """Two web processes; both are killed with merges of one cart under way, and the customer tries again."""
+    customer = await sam(shop, api)
+    cup = (await given.product(shop, "cup")).variant
+    await carts.bare(customer, {"variantId": cup, "quantity": 2})
+    guest = await carts.bare(api, {"variantId": cup, "quantity": 5}, {"variantId": cup, "brief": None, "quantity": 1})
+    before = await carts.stored(shop)
+    await carts.execute(
+        shop,
+        "CREATE FUNCTION dawdle() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(3); RETURN OLD; END $$",
+    )
+    await carts.execute(shop, "CREATE TRIGGER slow BEFORE DELETE ON cart_line FOR EACH ROW EXECUTE FUNCTION dawdle()")
+    server = start_server("--workers", "2")
+    async with server.api() as outside:
+        same = Api(outside.http, customer.headers)
+        merges = [asyncio.create_task(merge(same, guest)) for _ in range(6)]
+        asleep = text("SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'")
+        await until(lambda: shop.read.value(asleep))
+        server.kill()
+        assert all(
+            isinstance(cut, httpx.TransportError) for cut in await asyncio.gather(*merges, return_exceptions=True)
+        )
+    assert await carts.stored(shop) == before
+    await carts.execute(shop, "DROP TRIGGER slow ON cart_line")
+    assert [quantity for _, quantity in units(await merge(customer, guest))] == [8]
 
 
 async def test_of_two_merges_of_one_cart_at_once_one_does_it(shop: Shop, api: Api) -> None:
