@@ -215,7 +215,7 @@ async def cancelled(inside: str, after: int, held: str) -> None:
     for _ in range(5):  # what was cancelled needs some to end
         await asyncio.sleep(0)
     assert ended_before or running.cancelled()
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before, "something of it still runs"
 
 
 INSIDE = "child { name child { name } echo } children { echo child { name } } echo shout"

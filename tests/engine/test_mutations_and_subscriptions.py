@@ -102,7 +102,7 @@ async def test_a_cancelled_mutation_is_not_done_again(after: int) -> None:
         await asyncio.sleep(0)
     assert context.effects in ([], [1], [1, 2])
     assert context.handovers == []
-    assert asyncio.all_tasks() == before
+    assert asyncio.all_tasks() <= before, "something of it still runs"
 
 
 async def streamed(document: str, **more: Any) -> list[Told]:
