@@ -1,7 +1,7 @@
 """Pictures of products, in the merchant's order: at an address elsewhere, never asked by us, or uploaded here."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID

@@ -144,13 +144,12 @@ async def test_pictures_that_cannot_be_are_refused_and_nothing_is_asked_of_their
     long = {**key, "image": {"url": "https://example.com/c.jpg"}, "alt": "x" * 501}
     assert await refused(toni, "productAddMedia", long) == [("ValidationFailed", "alt")]
     assert await refused(toni, "productUpdateMedia", {"id": one, "url": None}) == [("ValidationFailed", "url")]
-    for media in ([one], [one, one], [one, two, foreign], [one, two, one], [one, foreign], []):
+    for media in ([one], [one, one], [one, two, one], []):
         assert await refused(toni, "productReorderMedia", {**key, "mediaIds": media}) == [
             ("ValidationFailed", "mediaIds")
         ]
-    assert await refused(toni, "productRemoveMedia", {**key, "mediaIds": [one, foreign]}) == [
-        ("NotFound", "mediaIds.1")
-    ]
+    for mutation in ("productReorderMedia", "productRemoveMedia"):
+        assert await refused(toni, mutation, {**key, "mediaIds": [one, foreign]}) == [("NotFound", "mediaIds.1")]
     late = {**key, "mediaIds": [two, one], "ifVersion": 1}
     assert await refused(toni, "productReorderMedia", late) == [("VersionConflict", "ifVersion")]
     unknown = ids.encode("Media", ids.decode("Product", made["id"]))

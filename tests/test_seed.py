@@ -20,10 +20,12 @@ from tests.api import Api
 from tests.test_cli import counterfoil
 from tests.test_shopify_import import changed_tables, everything
 
-TABLES = {"product": 6, "media": 14, "product_option": 8, "option_value": 22, "variant": 25}
-TABLES |= {"variant_option_value": 40, "price": 165, "stock_item": 25, "variant_stock_item": 25, "stock_level": 50}
-TABLES |= {"product_category": 6, "product_channel": 7, "region": 3, "stock_location": 2, "category": 360}
-TABLES |= {"price_list": 6, "customer_group": 2, "channel": 2, "product_listing": 18, "product_facet": 6}
+TABLES = {
+    **{"product": 6, "media": 14, "product_option": 8, "option_value": 22, "variant": 25, "variant_option_value": 40},
+    **{"price": 165, "stock_item": 25, "variant_stock_item": 25, "stock_level": 50, "product_category": 6},
+    **{"product_channel": 7, "region": 3, "stock_location": 2, "category": 360, "price_list": 6, "customer_group": 2},
+    **{"channel": 2, "product_listing": 18, "product_facet": 6},
+}
 """Of six products."""
 NOTHING = """
     SELECT 'a variant without exactly one value for each option' AS wrong, v.id FROM variant v WHERE
