@@ -16,7 +16,6 @@ from domain.event import announce
 from domain.fulfilment import Part, Tracking
 from domain.order import OrderLinesCancelled
 from domain.refusal import ErrorCode, Gathering, NotFound, Refusal, ValidationFailed, refusals_of
-from domain.ticket import TicketNews
 from domain.workflow import InvalidTransition
 
 MOST_AT_ONCE: Final = 100
@@ -147,9 +146,7 @@ async def take(tx: Tx, row: Any, to: Any, actor: Actor) -> None:
 
 async def enter(tx: Tx, row: Any, to: Any, actor: Actor) -> None:
     """Only the change of state: nothing else follows from it here."""
-    seq = await ticket.record(tx, row.id, TicketEventKind.MOVED, {"from": row.state, "to": to.code}, actor)
-    if to.kind == StateKind.WAITING_CUSTOMER:
-        await announce(tx, TicketNews(row.id, seq))
+    await ticket.record(tx, row.id, TicketEventKind.MOVED, {"from": row.state, "to": to.code}, actor)
     await tx.run(_ENTER, id=row.id, state=to.code, minutes=to.sla_minutes)
 
 

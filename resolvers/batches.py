@@ -23,13 +23,12 @@ def _one_of(key: Any) -> Any:
 
 
 def one(statement: Rows, key: Any) -> Batch:
-    """The one row whose `key` column has the value, or null. Texts are `translated` for the operation."""
+    """The one row whose `key` column has the value, or null."""
 
     wanted = statement.where(_one_of(key))
 
     async def load(ctx: Ctx, keys: list[Any]) -> list[Any]:
-        found = await ctx.read.records(wanted, keys=keys, locales=ctx.locales)
-        by_key = {row[key.key]: row for row in found}
+        by_key = {row[key.key]: row for row in await ctx.read.records(wanted, keys=keys)}
         return [by_key.get(k) for k in keys]
 
     return Batch(f"one by {key}", load)
@@ -41,7 +40,7 @@ def many(statement: Rows, key: Any) -> Batch:
     wanted = statement.where(_one_of(key))
 
     async def load(ctx: Ctx, keys: list[Any]) -> list[Any]:
-        return grouped(await ctx.read.records(wanted, keys=keys, locales=ctx.locales), key.key, keys)
+        return grouped(await ctx.read.records(wanted, keys=keys), key.key, keys)
 
     return Batch(f"many by {key}", load)
 
@@ -102,8 +101,7 @@ def connected(statement: Select[Any], key: Any, sort: Sort) -> Batch:
             parents = [parent for parent, asked in keys if asked == args]
             if shape(args) not in statements:
                 statements[shape(args)] = of_parents(args)
-            given = {"keys": parents, "locales": ctx.locales, **parameters(sort, args)}
-            rows = await ctx.read.records(statements[shape(args)], **given)
+            rows = await ctx.read.records(statements[shape(args)], keys=parents, **parameters(sort, args))
             for owner, found in zip(parents, grouped(rows, key.key, parents), strict=True):
                 pages[owner, args] = page_of(found, sort, args, lambda owner=owner: ctx.load(counts, owner))
         return [pages[k] for k in keys]

@@ -9,6 +9,8 @@ from sqlalchemy import false, select, true
 
 from db import (
     Cart,
+    Category,
+    Collection,
     Customer,
     CustomerAddress,
     CustomerGroup,
@@ -32,24 +34,20 @@ from resolvers import (
     balance,
     cart,
     catalog,
-    category,
     channel,
-    collection,
     customer,
     delivery,
     file,
     fulfilment,
     ids,
-    notification,
     order,
-    price_admin,
     staff,
     stock,
-    tax,
     ticket,
     ticket_reply,
     workflow,
 )
+from resolvers.batches import one
 from resolvers.context import Ctx
 from resolvers.request_error import BadUserInput
 
@@ -127,9 +125,9 @@ FINDERS: Final[Mapping[str, Finder]] = {
     "CannedReply": ticket_reply.find,
     "Cart": _cart,
     "CartLine": cart.line,
-    "Category": _loaded(category.category_by_id),
+    "Category": _loaded(one(select(Category), Category.id)),
     "Channel": channel.find,
-    "Collection": collection.find_node,
+    "Collection": _loaded(one(select(Collection), Collection.id)),
     "Customer": _customer,
     "CustomerAddress": _customer_address,
     "CustomerGroup": _customer_group,
@@ -140,17 +138,15 @@ FINDERS: Final[Mapping[str, Finder]] = {
     "Media": _for_sale(catalog.for_sale(select(Media).join(Product).where(FOR_SALE), Media.id)),
     "OptionValue": _for_sale(
         catalog.for_sale(
-            catalog.VALUES.join(ProductOption, ProductOption.id == OptionValue.option_id)
+            select(*OptionValue.__table__.c)
+            .join(ProductOption, ProductOption.id == OptionValue.option_id)
             .join(Product, Product.id == ProductOption.product_id)
             .where(FOR_SALE),
             OptionValue.id,
         )
     ),
-    "Notification": notification.find,
     "Order": _order,
     "OrderLine": _order_line,
-    "PriceList": price_admin.find_list,
-    "PriceRow": price_admin.find_price,
     "Product": _for_sale(catalog.product_by_id),
     "ProductOption": _loaded(catalog.option_by_id),
     "Region": _loaded(catalog.region_by_id),
@@ -158,8 +154,6 @@ FINDERS: Final[Mapping[str, Finder]] = {
     "Staff": staff.find,
     "StoreCredit": balance.find_store_credit,
     **stock.FINDERS,
-    "TaxClass": tax.find_class,
-    "TaxRate": tax.find_rate,
     "Ticket": _ticket,
     "TicketProof": ticket.find_proof,
     "Workflow": workflow.find,

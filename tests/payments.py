@@ -1,6 +1,7 @@
 """Paying in tests by the test provider: a process of its own, shared by the tests of a process, told apart by keys."""
 
-import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,10 +24,8 @@ from domain.processes.shop import Shop
 from plugins.test_payment.provider import create_provider
 from resolvers import ids
 from server.payment_settings import DEVELOPMENT_WEBHOOK_SECRET
-from tests import forked
-from tests.api import PROVIDER_OF_THIS_PROCESS, Api, environment_of_tests, free_port
+from tests.api import PROVIDER_OF_THIS_PROCESS, ROOT, Api, environment_of_tests, free_port
 from tests.completion import FACTS
-from tests.forked import Process
 from tests.given import ADDRESS, Cart
 
 ACTION = "nextAction { kind url clientData expiresAt }"
@@ -37,7 +36,7 @@ PAID = f"accessToken order {{ id number status paymentStatus amountDue {{ amount
 class Provider:
     """A running test provider."""
 
-    process: Process
+    process: subprocess.Popen[bytes]
     url: str
     file: Path
     port: int
@@ -65,9 +64,8 @@ class Provider:
 @contextmanager
 def running_provider(file: Path, port: int | None = None) -> Iterator[Provider]:
     port = port or free_port()
-    with Path(os.devnull).open("wb") as nowhere:
-        command = ["test-provider", "--port", str(port), "--file", str(file)]
-        process = forked.start(command, environment_of_tests(), nowhere)
+    command = [sys.executable, "-m", "server", "test-provider", "--port", str(port), "--file", str(file)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment_of_tests(), stderr=subprocess.DEVNULL)
     provider = Provider(process, f"http://127.0.0.1:{port}", file, port)
     try:
         for _ in range(300):

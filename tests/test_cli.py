@@ -21,7 +21,6 @@ COMMANDS = [
     "worker",
     "migrate",
     "import shopify",
-    "export shopify",
     "seed",
     "staff create",
     "staff reset",

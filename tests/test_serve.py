@@ -76,14 +76,14 @@ def home() -> Iterator[Home]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def child_of(server: subprocess.Popen[bytes], name: str) -> psutil.Process:
+def worker_of(server: subprocess.Popen[bytes]) -> psutil.Process:
     end = time.monotonic() + 10
     while time.monotonic() < end:
         for child in psutil.Process(server.pid).children(recursive=True):
-            if child.cmdline()[:1] == [f"counterfoil {name}"]:
+            if child.cmdline()[-1:] == ["worker"]:
                 return child
         time.sleep(0.05)
-    raise AssertionError(f"there is no {name}")
+    raise AssertionError("there is no worker")
 
 
 def ctrl_c(server: subprocess.Popen[bytes], home: Home) -> None:
@@ -109,12 +109,8 @@ def sigkill_of_postgres_and_then_ctrl_c(server: subprocess.Popen[bytes], home: H
 
 
 def sigkill_of_the_worker_and_then_ctrl_c(server: subprocess.Popen[bytes], home: Home) -> None:
-    child_of(server, "worker").kill()
+    worker_of(server).kill()
     server.send_signal(signal.SIGINT)
-
-
-def sigkill_of_what_keeps_the_others_running(server: subprocess.Popen[bytes], home: Home) -> None:
-    child_of(server, "nursery").kill()
 
 
 ALONE: tuple[str, ...] = ()
@@ -126,9 +122,7 @@ WAYS = [
     (sigkill_of_everything, ALONE),
     (sigkill_of_postgres_and_then_ctrl_c, ALONE),
     (sigkill_of_the_worker_and_then_ctrl_c, ALONE),
-    (sigkill_of_what_keeps_the_others_running, ALONE),
     (ctrl_c, SEVERAL),
-    (sigkill_of_what_keeps_the_others_running, SEVERAL),
     (sigterm, SEVERAL),
     (sigkill, SEVERAL),
     (ctrl_c, ALONE),
@@ -157,10 +151,10 @@ def test_ctrl_c_ends_without_an_error(home: Home) -> None:
 
 def test_a_killed_worker_is_replaced(home: Home) -> None:
     server, _ = home.serve()
-    first = child_of(server, "worker")
+    first = worker_of(server)
     first.kill()
     first.wait(5)
-    assert child_of(server, "worker").pid != first.pid
+    assert worker_of(server).pid != first.pid
     server.terminate()
     server.wait(20)
     assert home.nothing_is_left()
