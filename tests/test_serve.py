@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def home() -> Iterator[Home]:
     home = Home(path)
     yield home
     for process in home.running():
-        process.kill()
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     shutil.rmtree(path, ignore_errors=True)
 
 
@@ -100,7 +102,8 @@ def sigkill(server: subprocess.Popen[bytes], home: Home) -> None:
 
 def sigkill_of_everything(server: subprocess.Popen[bytes], home: Home) -> None:
     for process in home.running():
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # children die with their parent
+            process.kill()
 
 
 def sigkill_of_postgres_and_then_ctrl_c(server: subprocess.Popen[bytes], home: Home) -> None:
