@@ -5,7 +5,8 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,11 +14,21 @@ import psycopg
 import uvloop
 from rich.console import Console
 
-from bench import report
+from bench import growth, live_run, report
 from bench.client import Client, load, reading
-from bench.live import fan_out
 from bench.measure import Options, measured, same_answers, statements
-from bench.processes import OTHER_CPUS, ROOT, SERVER_CPUS, Server, database, environment, pin, running, server
+from bench.processes import (
+    OTHER_CPUS,
+    ROOT,
+    SERVER_CPUS,
+    Server,
+    database,
+    database_beside,
+    environment,
+    pin,
+    running,
+    server,
+)
 from bench.where import where_the_time_goes
 from bench.workloads import CACHED, ENGINES, LIMIT, SEED, Workload, plentiful, workloads
 from server.serve import end_on_sigterm
@@ -35,8 +46,10 @@ def main() -> None:
         out.print(f"Seeding {options.products:,} products …")
         seconds = _seed(url, options.products)
         out.print(f"Seeded in {seconds:.1f} s; starting the servers …")
-        servers = _start(stack, url)
-        results = uvloop.run(_run(url, servers, options, only))
+        with _start(url) as servers:
+            results = uvloop.run(_run(url, servers, options, only))
+        if (not only or "growth" in only) and options.products > growth.BASE:
+            results["growth"] = _growth(stack.enter_context(database_beside(url)), url, options)
     results["seeded_in_s"] = round(seconds, 1)
     results["took_s"] = round(time.perf_counter() - began)
     path = report.write(results, options)
@@ -45,14 +58,15 @@ def main() -> None:
 
 def _arguments() -> tuple[Options, list[str]]:
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measures this shop on this machine.")
-    parser.add_argument("--products", type=int, default=1_000, help="size of the catalogue (1,000)")
+    parser.add_argument("--products", type=int, default=10_000, help="size of the catalogue (10,000)")
     parser.add_argument("--seconds", type=float, default=5.0, help="per variant of each workload (5)")
     parser.add_argument("--rounds", type=int, default=3, help="turns into which these seconds are divided (3)")
     parser.add_argument("--concurrency", type=int, default=8, help="operations at the same time (8)")
-    parser.add_argument("--subscribers", type=int, default=200, help="streams of the live fan-out (200)")
+    parser.add_argument("--subscribers", type=int, default=1_000, help="readers of one update (1,000)")
+    parser.add_argument("--idle", type=int, default=10_000, help="streams on which nothing happens (10,000)")
     parser.add_argument("--only", nargs="*", default=[], metavar="WORKLOAD", help="for example: page detail live")
     given = parser.parse_args()
-    options = Options(given.products, given.seconds, given.rounds, given.concurrency, given.subscribers)
+    options = Options(given.products, given.seconds, given.rounds, given.concurrency, given.subscribers, given.idle)
     if min(options.products - 100, options.seconds, options.rounds, options.concurrency, options.subscribers) <= 0:
         parser.error("the catalogue has more than 100 products, and nothing else is 0 or less")
     return options, given.only
@@ -68,13 +82,24 @@ def _seed(url: str, products: int) -> float:
     return time.perf_counter() - began
 
 
-def _start(stack: ExitStack, url: str) -> dict[str, Server]:
+@contextmanager
+def _start(url: str) -> Generator[dict[str, Server]]:
     serve = ("-m", "server", "serve", "--port", "{port}", "--no-worker")
-    servers = {
-        engine: stack.enter_context(server(engine, url, *serve, COUNTERFOIL_ENGINE=engine)) for engine in ENGINES
-    }
-    servers[CACHED] = stack.enter_context(server(CACHED, url, *serve, ANSWER_CACHE_MIB="64"))
-    return servers | {LIMIT: stack.enter_context(server(LIMIT, url, "-m", "bench.limit", "{port}"))}
+    with ExitStack() as stack:
+        servers = {
+            engine: stack.enter_context(server(engine, url, *serve, COUNTERFOIL_ENGINE=engine)) for engine in ENGINES
+        }
+        servers[CACHED] = stack.enter_context(server(CACHED, url, *serve, ANSWER_CACHE_MIB="64"))
+        yield servers | {LIMIT: stack.enter_context(server(LIMIT, url, "-m", "bench.limit", "{port}"))}
+
+
+def _growth(small: str, large: str, options: Options) -> dict[str, Any]:
+    out.print(f"growth: {growth.BASE:,} → {options.products:,} products …")
+    _seed(small, growth.BASE)
+    with growth.servers(small, large) as servers:
+        found = uvloop.run(growth.measure(servers, options))
+    out.print(report.growth(found, options.products))
+    return found
 
 
 async def _run(url: str, servers: dict[str, Server], options: Options, only: list[str]) -> dict[str, Any]:
@@ -96,7 +121,7 @@ async def _run(url: str, servers: dict[str, Server], options: Options, only: lis
     for name, found in results["workloads"].items():
         for variant, one in found.items():
             one["statements"] = counts[name].get(variant, 0)  # a kept answer costs none
-    results["live"] = await _live(servers, url, options, variants[0]) if not only or "live" in only else {}
+    results["live"] = await live_run.measure(url, options, variants, out) if not only or "live" in only else {}
     results["processes"] = {name: _used(one, idle[name]) for name, one in servers.items()}
     if "page" in results["workloads"]:
         empty_ms = await _empty(servers[ENGINES[0]], options)
@@ -111,15 +136,7 @@ async def _measure(workload: Workload, servers: dict[str, Server], url: str, opt
     with ExitStack() as stack:
         if workload.worker:
             stack.enter_context(running("the worker", url, OTHER_CPUS, "-m", "server", "worker"))
-        return await measured(workload, servers, url, options)
-
-
-async def _live(servers: dict[str, Server], url: str, options: Options, variant: str) -> dict[str, Any]:
-    out.print(f"live: {options.subscribers} subscribers …")
-    with running("the worker", url, OTHER_CPUS, "-m", "server", "worker"):
-        return {
-            engine: await fan_out(servers[engine], variant, options.subscribers, options.seconds) for engine in ENGINES
-        }
+        return await measured(workload, servers, options)
 
 
 async def _empty(server: Server, options: Options) -> float:

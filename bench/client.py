@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 from typing import Any, Protocol
 
 import orjson
@@ -75,6 +76,16 @@ def reading(path: str, document: str, **variables: Any) -> Operation:
         answer = await client.post(path, body)
         if b'"errors":' in answer:
             raise WrongAnswer(answer[:500].decode())
+
+    return operate
+
+
+def reading_in_turn(path: str, document: str, listed: Sequence[Mapping[str, Any]]) -> Operation:
+    """One request, with the next of these variables each time."""
+    operations = cycle([reading(path, document, **variables) for variables in listed])
+
+    async def operate(client: Asks) -> None:
+        await next(operations)(client)
 
     return operate
 

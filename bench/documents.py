@@ -4,6 +4,8 @@ from typing import Any, Final
 
 COUNTRY: Final = "NL"
 PER_PAGE: Final = 24
+PER_PRODUCT: Final = 24
+"""Of variants: nearly all that there are, six of a product on average."""
 ADDRESS: Final = {"lastName": "Baker", "address1": "Keizersgracht 1", "city": "Amsterdam", "country": COUNTRY}
 
 PRICE: Final = "price { amount { amount currency } compareAt { amount } taxIncluded }"
@@ -13,7 +15,7 @@ PAGE: Final = f"""query Page($first: Int!, $after: String) @inContext(country: {
   products(first: $first, after: $after) {{
     nodes {{
       id handle title {OPTIONS}
-      variants(first: 6) {{ nodes {{ id title sku selectedOptions {{ name value }} {PRICE} }} }}
+      variants(first: {PER_PRODUCT}) {{ nodes {{ id title sku selectedOptions {{ name value }} {PRICE} }} }}
     }}
     pageInfo {{ hasNextPage endCursor }}
   }}
@@ -23,7 +25,7 @@ OTHER_PAGE: Final = f"""query Other($first: Int!) @inContext(country: {COUNTRY})
     edges {{ cursor node {{
       id title description vendor tags seo {{ title description }}
       media {{ id url alt }} categories {{ id handle name }} collections {{ title }}
-      variants(first: 6) {{
+      variants(first: {PER_PRODUCT}) {{
         nodes {{ id barcode weightGrams requiresShipping image {{ url }} availability {{ status quantity }} }}
         pageInfo {{ hasNextPage }}
       }}
@@ -37,6 +39,21 @@ DETAIL: Final = f"""query Detail($handle: String!) @inContext(country: {COUNTRY}
       nodes {{ id title sku selectedOptions {{ name value }} {PRICE} availability {{ status quantity }} }}
     }}
   }}
+}}"""
+_FOUND: Final = f"""nodes {{
+      id handle title media {{ url }} variants(first: 1) {{ nodes {{ id {PRICE} }} }}
+    }} pageInfo {{ hasNextPage endCursor }}"""
+SEARCH: Final = f"""query Search($query: String!, $first: Int!) @inContext(country: {COUNTRY}) {{
+  search(query: $query, first: $first) {{ products {{ {_FOUND} }} }}
+}}"""
+FACETS: Final = f"""query Facets($query: String!, $first: Int!) @inContext(country: {COUNTRY}) {{
+  search(query: $query, first: $first) {{
+    products {{ {_FOUND} totalCount }} facetsCapped
+    facets {{ kind name values {{ value label count selected }} minimum {{ formatted }} maximum {{ formatted }} }}
+  }}
+}}"""
+CATEGORY: Final = f"""query Category($id: ID!, $first: Int!) @inContext(country: {COUNTRY}) {{
+  products(first: $first, sort: PRICE_ASC, filter: {{ categories: [$id] }}) {{ {_FOUND} }}
 }}"""
 
 CART: Final = """cart {
@@ -67,6 +84,15 @@ WATCH: Final = """subscription Watch($id: ID!, $token: String) {
     __typename
     ... on TicketSnapshot { seq ticket { lastSeq state { code } } }
     ... on TicketChange { seq event { __typename seq ... on TicketMessagePosted { body } } }
+  } }"""
+WATCH_BOARD: Final = """subscription WatchBoard {
+  ticketBoard {
+    __typename
+    ... on TicketBoardSnapshot { cursor board { columns { state { code } count tickets { id lastSeq } } } }
+    ... on TicketBoardChange {
+      cursor ticketId fits ticket { id lastSeq state { code } }
+      event { __typename seq ... on TicketMessagePosted { body } }
+    }
   } }"""
 SKUS: Final = f"""query Skus($after: String) @inContext(country: {COUNTRY}) {{
   products(first: 100, after: $after) {{

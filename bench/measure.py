@@ -12,10 +12,10 @@ from starlette.applications import Starlette
 
 from bench import documents as d
 from bench import limit
-from bench.client import Asks, WrongAnswer, load
+from bench.client import Asks, Operation, WrongAnswer, load
 from bench.processes import Server, database_cpu, environment
 from bench.workloads import ENGINES, LIMIT, SEED, Workload, deep_cursor
-from domain.processes.seeded_rows import handle
+from domain.processes.seeded_rows import handle, is_seen
 from server.app import create_app
 from server.settings import read_settings
 
@@ -28,6 +28,7 @@ class Options:
     rounds: int
     concurrency: int
     subscribers: int
+    idle: int
 
 
 @dataclass(frozen=True)
@@ -40,25 +41,25 @@ class InProcess:
         return (await self.http.post(path, content=body, headers={"content-type": "application/json"})).content
 
 
-async def measured(workload: Workload, servers: dict[str, Server], url: str, options: Options) -> dict[str, Any]:
+async def measured(workload: Workload, servers: Mapping[str, Server], options: Options) -> dict[str, Any]:
     """By variant: the median of its rounds. Variants take turns, so what disturbs one round disturbs all."""
     rounds: dict[str, list[dict[str, float]]] = {variant: [] for variant in workload.operations}
     for variant, operation in workload.operations.items():
         await load(servers[variant].port, operation, min(0.5, options.seconds), options.concurrency)
     for _ in range(options.rounds):
         for variant in workload.operations:
-            rounds[variant].append(await _round(workload, servers[variant], url, options))
+            rounds[variant].append(await _round(workload.operations[variant], servers[variant], options))
     return {variant: _summary(listed) for variant, listed in rounds.items()}
 
 
-async def _round(workload: Workload, server: Server, url: str, options: Options) -> dict[str, float]:
-    cpu, sql = server.cpu(), database_cpu(url)
-    operation, seconds = workload.operations[server.name], options.seconds / options.rounds
-    done = await load(server.port, operation, seconds, options.concurrency)
-    used, after = server.cpu() - cpu, database_cpu(url)
+async def _round(operation: Operation, server: Server, options: Options) -> dict[str, float]:
+    cpu, sql = server.cpu(), database_cpu(server.url)
+    done = await load(server.port, operation, options.seconds / options.rounds, options.concurrency)
+    used, after = server.cpu() - cpu, database_cpu(server.url)
     times, n = sorted(done.times), len(done.times)
     found = {
         "per_second": n / done.seconds,
+        "mean_ms": sum(times) / n * 1e3,
         "p50_ms": times[n // 2] * 1e3,
         "p99_ms": times[n * 99 // 100] * 1e3,
         "cpu_ms": used / n * 1e3,
@@ -86,9 +87,9 @@ async def in_process(app: Starlette) -> AsyncGenerator[tuple[InProcess, dict[str
             yield InProcess(http), state
 
 
-async def statements(workloads: list[Workload], url: str) -> dict[str, dict[str, int]]:
-    """By workload and variant: how many statements one operation sends (without BEGIN and COMMIT)."""
-    counts: dict[str, dict[str, int]] = {workload.name: {} for workload in workloads}
+async def statements(workloads: list[Workload], url: str) -> dict[str, dict[str, float]]:
+    """By workload and variant: how many statements one operation sends (without BEGIN and COMMIT), on average."""
+    counts: dict[str, dict[str, float]] = {workload.name: {} for workload in workloads}
     for engine in ENGINES:
         app = create_app(read_settings(environment(url, COUNTERFOIL_ENGINE=engine)))
         async with in_process(app) as (client, state):
@@ -103,13 +104,14 @@ async def _count(
     variant: str,
     client: InProcess,
     sent: Callable[[], int],
-    counts: dict[str, dict[str, int]],
+    counts: dict[str, dict[str, float]],
 ) -> None:
     for workload in workloads:
         if variant in workload.operations:
             before = sent()
-            await workload.operations[variant](client)
-            counts[workload.name][variant] = sent() - before
+            for _ in range(workload.turns):
+                await workload.operations[variant](client)
+            counts[workload.name][variant] = round((sent() - before) / workload.turns, 1)
 
 
 def compared(products: int) -> list[tuple[str, bytes]]:
@@ -118,7 +120,7 @@ def compared(products: int) -> list[tuple[str, bytes]]:
     asked = [
         ("/page", d.request(d.PAGE, **first)),
         ("/page", d.request(d.PAGE, **first, after=deep_cursor(products))),
-        *(("/detail", d.request(d.DETAIL, handle=handle(SEED, n))) for n in range(1, 21)),
+        *(("/detail", d.request(d.DETAIL, handle=handle(SEED, n))) for n in range(1, 61) if is_seen(n)),
     ]
     return [(path, orjson.dumps(body)) for path, body in asked]
 

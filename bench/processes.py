@@ -40,7 +40,7 @@ def database() -> Generator[str]:
     """The address of an empty database: on TEST_DATABASE_URL, or in an embedded PostgreSQL, durable as in a shop."""
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
-        with _database_on(given) as url:
+        with database_beside(given) as url:
             yield url
         return
     directory = Path(tempfile.mkdtemp(prefix="cfb", dir="/tmp"))
@@ -52,7 +52,8 @@ def database() -> Generator[str]:
 
 
 @contextmanager
-def _database_on(server: str) -> Generator[str]:
+def database_beside(server: str) -> Generator[str]:
+    """An empty database on the server of another one."""
     name = f"counterfoil_bench_{uuid4().hex[:8]}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -75,6 +76,8 @@ class Server:
     port: int
     started_in: float
     """Seconds until it first answered."""
+    url: str
+    """Of its database."""
 
     def cpu(self) -> float:
         """Seconds of processor time that it has used."""
@@ -90,7 +93,7 @@ def environment(url: str, **more: str) -> dict[str, str]:
     """Answers are not kept unless `more` says so."""
     ours = {"DATABASE_URL", "REDIS_URL", "PORT", "COUNTERFOIL_ENGINE"}
     inherited = {k: v for k, v in os.environ.items() if k not in ours}
-    return {**inherited, "DATABASE_URL": url, "ANSWER_CACHE_MIB": "0", **more}
+    return {**inherited, "DATABASE_URL": url, "ANSWER_CACHE_MIB": "0", "SOCKET_CONNECTIONS": "100000", **more}
 
 
 @contextmanager
@@ -126,7 +129,7 @@ def server(name: str, url: str, *arguments: str, **more: str) -> Generator[Serve
     filled = [argument.format(port=port) for argument in arguments]
     with running(name, url, SERVER_CPUS, *filled, **more) as process:
         _wait_until_ready(name, process, port)
-        yield Server(name, process, port, time.perf_counter() - began)
+        yield Server(name, process, port, time.perf_counter() - began, url)
 
 
 def _wait_until_ready(name: str, process: psutil.Process, port: int) -> None:

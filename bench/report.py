@@ -11,6 +11,7 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench import live_run
 from bench.measure import Options
 from bench.processes import CPUS
 from bench.workloads import CACHED, LIMIT, Workload
@@ -44,7 +45,8 @@ def write(results: dict[str, Any], options: Options) -> Path:
 
 def tell(out: Console, results: dict[str, Any], listed: list[Workload]) -> None:
     out.print(_operations(results, listed))
-    out.print(_live(results["live"]))
+    for table in live_run.tables(results["live"]):
+        out.print(table)
     out.print(_processes(results["processes"]))
     if "where" in results:
         out.print(_where(results["where"]))
@@ -95,12 +97,18 @@ def _operations(results: dict[str, Any], listed: list[Workload]) -> Table:
     return table
 
 
-def _live(live: dict[str, Any]) -> Table:
-    names = ("subscribers", "messages", "missed", "p50 ms", "p99 ms", "CPU ms per delivery", "RSS MiB")
-    table = _table("Live fan-out: one ticket, many subscribers", ("variant",), names)
-    keys = ("subscribers", "messages", "missed", "p50_ms", "p99_ms", "cpu_ms_per_delivery", "rss_mib")
-    for variant, one in live.items():
-        table.add_row(variant, *(str(one[key]) for key in keys))
+def growth(found: dict[str, Any], products: int) -> Table:
+    """Milliseconds of one operation at a time: the whole, of the server's processor, of PostgreSQL's."""
+    names = ("at 1,000: ms", "CPU", "SQL", f"at {products:,}: ms", "CPU", "SQL", "ratio")
+    table = _table("Growth", ("workload", "variant"), names)
+    for workload, variants in found.items():
+        for variant, one in variants.items():
+            numbers = [
+                f"{one[size].get(name, 0):.2f}"
+                for size in ("small", "large")
+                for name in ("mean_ms", "cpu_ms", "sql_cpu_ms")
+            ]
+            table.add_row(workload, variant, *numbers, f"{one['ratio']:.2f}")
     return table
 
 

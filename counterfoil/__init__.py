@@ -31,6 +31,8 @@ from domain.payment_provider import (
 )
 from domain.processes.shop import Shop
 from domain.refusal import NotFound, Refusal, ValidationFailed
+from domain.tax_provider import ItemTax, TaxItem, TaxProvider, TaxRequest
+from domain.totals import TaxAmount
 
 __all__ = [
     "Absent",
@@ -44,6 +46,7 @@ __all__ = [
     "Declined",
     "DeliveryProvider",
     "Event",
+    "ItemTax",
     "NotFound",
     "Operation",
     "PaymentProvider",
@@ -57,6 +60,10 @@ __all__ = [
     "SessionRequest",
     "Shop",
     "Step",
+    "TaxAmount",
+    "TaxItem",
+    "TaxProvider",
+    "TaxRequest",
     "Tx",
     "ValidationFailed",
     "Voided",

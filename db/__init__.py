@@ -4,29 +4,31 @@ from db.balance import Balance, BalanceEntry, BalanceHold
 from db.base import Base
 from db.cart import Cart, CartLine
 from db.catalog import (
-    Category,
-    Collection,
     Media,
     OptionValue,
     Product,
-    ProductCategory,
-    ProductCollection,
     ProductOption,
     Variant,
     VariantOptionValue,
 )
+from db.category import Category, CategoryAncestor, CategoryTree, ProductCategory
 from db.changes import CHANGES
 from db.channel import Channel, ProductChannel
+from db.collection import Collection, CollectionChannel, CollectionDue, ProductCollection
+from db.completion import COMPLETED
 from db.customer import Customer, CustomerAddress, CustomerGroup, CustomerGroupMember, EmailChange
 from db.delivery import DeliveryOption, Quote
 from db.document import TrustedDocument
-from db.event import Event
+from db.event import Event, LogState
 from db.file import File
 from db.fulfilment import Fulfilment, FulfilmentLine
+from db.handle import HandleHistory
+from db.listing import ListingClock, ListingDue, ProductFacet, ProductListing, SearchDocument, SearchTitle, SearchWord
+from db.notification import Notification, NotificationOptOut
 from db.order import ORDER_NUMBER, Order, OrderLine
 from db.payment import IdempotencyKey, Payment, PaymentAttempt, PaymentEvent, PaymentOperation, PaymentSession
-from db.price import Price
-from db.region import Region, RegionCountry, TaxRate
+from db.price import HISTORY, Price, PriceHistory, PriceList, PriceListGroup, PriceListHistory
+from db.region import Region, RegionCountry
 from db.session import ApiKey, Attempts, RefreshToken, Session, SingleUseToken
 from db.staff import AuditEntry, RecoveryCode, Role, Staff, StaffRole
 from db.stock import (
@@ -38,11 +40,14 @@ from db.stock import (
     StockSetting,
     VariantStockItem,
 )
+from db.tax import TaxClass, TaxRate
 from db.ticket import CannedReply, Ticket, TicketBrief, TicketEvent, TicketProof, TicketStaffRead
 from db.workflow import Workflow, WorkflowState, WorkflowTransition
 
 __all__ = [
     "CHANGES",
+    "COMPLETED",
+    "HISTORY",
     "ORDER_NUMBER",
     "ApiKey",
     "Attempts",
@@ -55,8 +60,12 @@ __all__ = [
     "Cart",
     "CartLine",
     "Category",
+    "CategoryAncestor",
+    "CategoryTree",
     "Channel",
     "Collection",
+    "CollectionChannel",
+    "CollectionDue",
     "Customer",
     "CustomerAddress",
     "CustomerGroup",
@@ -67,8 +76,14 @@ __all__ = [
     "File",
     "Fulfilment",
     "FulfilmentLine",
+    "HandleHistory",
     "IdempotencyKey",
+    "ListingClock",
+    "ListingDue",
+    "LogState",
     "Media",
+    "Notification",
+    "NotificationOptOut",
     "OptionValue",
     "Order",
     "OrderLine",
@@ -78,10 +93,16 @@ __all__ = [
     "PaymentOperation",
     "PaymentSession",
     "Price",
+    "PriceHistory",
+    "PriceList",
+    "PriceListGroup",
+    "PriceListHistory",
     "Product",
     "ProductCategory",
     "ProductChannel",
     "ProductCollection",
+    "ProductFacet",
+    "ProductListing",
     "ProductOption",
     "Quote",
     "RecoveryCode",
@@ -89,6 +110,9 @@ __all__ = [
     "Region",
     "RegionCountry",
     "Role",
+    "SearchDocument",
+    "SearchTitle",
+    "SearchWord",
     "Session",
     "SingleUseToken",
     "Staff",
@@ -99,6 +123,7 @@ __all__ = [
     "StockMovement",
     "StockReservation",
     "StockSetting",
+    "TaxClass",
     "TaxRate",
     "Ticket",
     "TicketBrief",

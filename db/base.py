@@ -14,6 +14,10 @@ Minor = Annotated[int, mapped_column(BigInteger)]
 """An amount of money in minor units (cents, yen, fils)."""
 CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
 Metadata = Annotated[dict[str, Any], mapped_column(server_default=text("'{}'::jsonb"))]
+MOST_METADATA = 16_384
+"""Bytes of the metadata of one thing of the catalogue, as PostgreSQL writes it."""
+Translations = Annotated[dict[str, Any], mapped_column(server_default=text("'{}'::jsonb"))]
+"""By locale the text of each field: `{"de": {"title": "Becher"}}`."""
 
 
 class Base(DeclarativeBase):

@@ -9,6 +9,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, CreatedAt, Id, Metadata, Minor, one_of
+from db.notification import LOCALE
 
 MOST_METADATA = 8192
 """Bytes of the metadata of one thing, as PostgreSQL writes it."""
@@ -25,6 +26,7 @@ class Cart(Base):
     __tablename__ = "cart"
     __table_args__ = (
         one_of("status", CartStatus),
+        CheckConstraint(f"locale {LOCALE}", name="locale"),
         # A way of delivery belongs to the cart's region, whatever becomes of either.
         ForeignKeyConstraint(["delivery_option_id", "region_id"], ["delivery_option.id", "delivery_option.region_id"]),
         CheckConstraint(f"octet_length(metadata::text) <= {MOST_METADATA}", name="metadata"),
@@ -42,6 +44,8 @@ class Cart(Base):
     currency: Mapped[str]
     customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"), index=True)
     email: Mapped[str | None]
+    locale: Mapped[str | None]
+    """The language in which it was begun."""
     shipping_address: Mapped[dict[str, Any] | None]
     billing_address: Mapped[dict[str, Any] | None]
     gift_card_ids: Mapped[list[UUID]] = mapped_column(server_default=text("'{}'::uuid[]"))

@@ -1,7 +1,8 @@
 """Which changes of the catalogue the event log is told of, by triggers: no way of writing can forget it.
 
 One event per statement names what kept answers may have shown of the changed rows: `product:<id>` for each product,
-`products` when a list or a look-up may now find others, `category`, `collection`, `region`, or `catalogue` for all.
+`products` and `variants` when a list or a look-up may now find others, `category`, `collection`, `region`, `listing`
+for what lists are filtered and ordered by, or `catalogue` for all.
 server/kept.py drops by these names, resolvers say by them what they have read.
 """
 
@@ -76,24 +77,37 @@ BEGIN
 END $$;
 """
 OF_PRODUCT: Final = ("'product:' || c.product_id", "")
+LISTED: Final = ("unnest(ARRAY['product:' || c.product_id, 'products'])", "")
+"""Lists that were asked for by it may find others now."""
+SOLD: Final = ("unnest(ARRAY['product:' || c.product_id, 'variants'])", "")
+"""Who found no variant by its SKU or its id may find one now."""
 OF_VARIANT: Final = ("'product:' || v.product_id", "JOIN variant AS v ON v.id = c.variant_id")
 TAGS: Final[dict[str, tuple[str, str]]] = {
     "product": ("'product:' || c.id", ""),
     "media": OF_PRODUCT,
     "product_option": OF_PRODUCT,
     "option_value": ("'product:' || o.product_id", "JOIN product_option AS o ON o.id = c.option_id"),
-    "variant": OF_PRODUCT,
+    "variant": SOLD,
     "variant_option_value": OF_PRODUCT,
     "variant_stock_item": OF_VARIANT,
     "price": OF_VARIANT,
-    "product_category": OF_PRODUCT,
+    "price_list": (
+        "'product:' || v.product_id",
+        "JOIN price AS p ON p.price_list_id = c.id JOIN variant AS v ON v.id = p.variant_id",
+    ),
+    "product_category": LISTED,
     "product_channel": OF_PRODUCT,
-    "product_collection": OF_PRODUCT,
+    "product_collection": LISTED,
+    "handle_history": ("CASE c.kind WHEN 'product' THEN 'products' ELSE c.kind END", ""),
     "category": ("'category'", ""),
     "channel": ("'catalogue'", ""),
     "collection": ("'collection'", ""),
+    "collection_channel": ("'collection'", ""),
     "region": ("'region'", ""),
     "region_country": ("'region'", ""),
+    "product_listing": ("'listing'", ""),
+    "product_facet": ("'listing'", ""),
+    "search_document": ("'listing'", ""),
     "stock_setting": ("'catalogue'", ""),
 }
 """By table: the tag of a changed row `c` in SQL, and what has to be joined for it."""

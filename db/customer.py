@@ -8,11 +8,15 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, CreatedAt, Id
+from db.notification import LOCALE
 
 
 class Customer(Base):
     __tablename__ = "customer"
-    __table_args__ = (CheckConstraint("email = lower(email)", name="email"),)
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email"),
+        CheckConstraint(f"locale {LOCALE}", name="locale"),
+    )
 
     id: Mapped[Id]
     email: Mapped[str] = mapped_column(unique=True)
@@ -21,6 +25,8 @@ class Customer(Base):
     first_name: Mapped[str] = mapped_column(server_default="")
     last_name: Mapped[str] = mapped_column(server_default="")
     phone: Mapped[str] = mapped_column(server_default="")
+    locale: Mapped[str | None]
+    """The language that they want to be written to in; null: that of each order."""
     confirmed_at: Mapped[datetime | None]
     """Since when the e-mail address is known to be theirs; guest orders are adopted then and not before."""
     erased_at: Mapped[datetime | None]

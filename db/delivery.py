@@ -19,7 +19,7 @@ class DeliveryKind(StrEnum):
 
 class DeliveryTax(StrEnum):
     REGION = "region"
-    """The region's own rates."""
+    """The rates of where it goes, for its tax class."""
     OWN = "own"
     """The rates of the option."""
     PROPORTIONAL = "proportional"
@@ -46,6 +46,7 @@ class DeliveryOption(Base):
         CheckConstraint("jsonb_typeof(tax_rates) = 'array'", name="tax_rates"),
         CheckConstraint("free_from >= 0 AND fallback >= 0", name="amounts"),
         CheckConstraint("days_min >= 0 AND days_max >= days_min", name="days"),
+        CheckConstraint("tax_class_code IS NULL OR tax_treatment = 'region'", name="tax_class_code"),
     )
 
     id: Mapped[Id]
@@ -63,6 +64,8 @@ class DeliveryOption(Base):
     tax_treatment: Mapped[DeliveryTax] = mapped_column(Text, server_default="region")
     tax_rates: Mapped[list[dict[str, Any]]] = mapped_column(server_default=text("'[]'::jsonb"))
     """`[{"name", "rate"}]`, the rate as text: those of the treatment `own`."""
+    tax_class_code: Mapped[str | None] = mapped_column(ForeignKey("tax_class.code"))
+    """Null: the default one."""
     countries: Mapped[list[str]] = mapped_column(server_default=text("'{}'::text[]"))
     """Empty: wherever the address is."""
     provider: Mapped[str] = mapped_column(server_default=LOCAL)
@@ -75,21 +78,30 @@ class DeliveryOption(Base):
     archived_at: Mapped[datetime | None]
 
 
+class QuoteKind(StrEnum):
+    DELIVERY = "delivery"
+    TAX = "tax"
+
+
 class Quote(Base):
-    """What a provider offered for a cart, for as long as the cart is what it was asked for."""
+    """What a provider said of a cart, for as long as the cart is what it was asked about."""
 
     __tablename__ = "quote"
     __table_args__ = (
-        UniqueConstraint("cart_id", "provider"),
+        UniqueConstraint("cart_id", "kind", "provider"),
+        one_of("kind", QuoteKind),
         CheckConstraint("offers IS NULL OR jsonb_typeof(offers) = 'array'", name="offers"),
     )
 
     id: Mapped[Id]
     cart_id: Mapped[UUID] = mapped_column(ForeignKey("cart.id", ondelete="CASCADE"))
+    kind: Mapped[QuoteKind] = mapped_column(Text, server_default="delivery")
     provider: Mapped[str]
     hash: Mapped[str]
     """Of everything that the answer depends on: lines, address, currency."""
     offers: Mapped[list[dict[str, Any]] | None]
-    """`[{"code", "amount", "days_min", "days_max"}]`; null: the provider gave no answer."""
+    """`[{"code", "amount", "days_min", "days_max"}]` of deliveries, `[{"key", "taxes"}]` of taxes; null: the provider
+    gave no answer.
+    """
     expires_at: Mapped[datetime]
     created_at: Mapped[CreatedAt]

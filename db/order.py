@@ -9,6 +9,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Sequence,
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, CreatedAt, Id, Minor, one_of
+from db.notification import LOCALE
 
 ORDER_NUMBER = Sequence("order_number_seq", start=1001, metadata=Base.metadata)
 
@@ -52,6 +53,7 @@ class Order(Base):
         UniqueConstraint("cart_id"),
         UniqueConstraint("number"),
         one_of("status", OrderStatus),
+        CheckConstraint(f"locale {LOCALE}", name="locale"),
         one_of("payment_status", PaymentStatus),
         one_of("fulfillment_status", FulfillmentStatus),
         one_of("work_status", WorkStatus),
@@ -77,10 +79,14 @@ class Order(Base):
     tax_inclusive: Mapped[bool]
     customer_id: Mapped[UUID | None] = mapped_column(ForeignKey("customer.id"))
     email: Mapped[str]
+    locale: Mapped[str | None]
+    """The cart's: in which language its customer is written to."""
     shipping_address: Mapped[dict[str, Any]]
     billing_address: Mapped[dict[str, Any]]
     delivery: Mapped[dict[str, Any] | None]
-    """`{"code", "name", "days_min", "days_max", "taxes"}` of how it is sent; null: it is not, or nothing was chosen."""
+    """`{"code", "name", "days_min", "days_max", "tax_class", "taxes"}` of how it is sent; null: it is not, or nothing
+    was chosen.
+    """
     subtotal: Mapped[Minor]
     shipping_net: Mapped[Minor] = mapped_column(server_default=text("0"))
     shipping_tax: Mapped[Minor] = mapped_column(server_default=text("0"))
@@ -125,6 +131,8 @@ class OrderLine(Base):
     tax: Mapped[Minor]
     gross: Mapped[Minor]
     taxes: Mapped[list[dict[str, Any]]]
+    tax_class_code: Mapped[str | None]
+    """That it had; null: it was not taxed, or was ordered before there were classes."""
     brief: Mapped[dict[str, Any] | None]
     brief_complete: Mapped[bool]
     workflow_id: Mapped[UUID | None] = mapped_column(ForeignKey("workflow.id"))

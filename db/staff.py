@@ -8,6 +8,7 @@ from sqlalchemy import DDL, BigInteger, CheckConstraint, ForeignKey, Identity, I
 from sqlalchemy.orm import Mapped, mapped_column
 
 from db.base import Base, CreatedAt, Id, one_of
+from db.notification import LOCALE
 from db.workflow import ActorKind
 
 
@@ -15,6 +16,7 @@ class Staff(Base):
     __tablename__ = "staff"
     __table_args__ = (
         CheckConstraint("email = lower(email)", name="email"),
+        CheckConstraint(f"locale {LOCALE}", name="locale"),
         CheckConstraint("totp_confirmed_at IS NULL OR totp_secret IS NOT NULL", name="totp"),
     )
 
@@ -24,6 +26,8 @@ class Staff(Base):
     """Null: invited, and has not accepted yet."""
     name: Mapped[str] = mapped_column(server_default="")
     active: Mapped[bool] = mapped_column(server_default=text("true"))
+    locale: Mapped[str | None]
+    """The language that they want to be written to in."""
     totp_secret: Mapped[str | None]
     """Encrypted; counts once a code of it was shown (`totp_confirmed_at`)."""
     totp_confirmed_at: Mapped[datetime | None]

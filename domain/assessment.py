@@ -6,23 +6,30 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Uuid, any_, bindparam, select, text
+from sqlalchemy import Text, Uuid, any_, bindparam, func, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import Cart, CartLine, Product, Region, Variant
 from db.catalog import BriefDue, PriceQuantity
 from db.connection import Read, Tx
+from db.delivery import QuoteKind
 from domain import market as markets
 from domain import price, requirement
 from domain.brief import is_complete
+from domain.cart_tax import CartTax, answered, asked
 from domain.cover import Cover, covers
 from domain.delivery import NOT_NEEDED, Delivery, Parcel, QuotedLine, QuoteRequest, Quotes, delivery
-from domain.market import Market
+from domain.destination import Destination
+from domain.market import Market, Sought
+from domain.money import times
 from domain.price import Found, Wanted
 from domain.publication import for_sale_in_cart
 from domain.quantity_rule import QuantityRule
 from domain.requirement import Requirement, RequirementCode
-from domain.totals import NOTHING, LineTotal, Totals, line_total, totals
+from domain.tax import Levy
+from domain.tax_provider import Answer, TaxItem
+from domain.totals import MOST_WORTH, NOTHING, LineTotal, Totals, taxed, totals
+from domain.translation import translated_in
 
 
 @dataclass(frozen=True)
@@ -34,8 +41,12 @@ class AssessedLine:
     total: LineTotal
     priced_for: int
     """The quantity that the price is for: more than the line's own where others count together with it."""
+    tax_class: str | None
+    """Null: it is not taxed."""
     changed_from: int | None = None
     """What a unit cost when the cart was last written, if it costs something else now for as many."""
+    is_counted: bool = True
+    """False: prices have risen so much that with so many units the cart would come to more than can be counted."""
 
     @property
     def variant(self) -> dict[str, Any]:
@@ -46,6 +57,35 @@ class AssessedLine:
     def rule(self) -> QuantityRule:
         return QuantityRule.of(self.row, "variant_")
 
+    @property
+    def unit(self) -> int:
+        """What one costs; nothing where it is not for sale, or not counted."""
+        return self.price.amount if self.price and self.is_counted else 0
+
+    @property
+    def shown(self) -> int:
+        """What all of it costs, as the region shows prices."""
+        return times(self.unit, self.row["quantity"])
+
+    def at_home(self, levy: Levy) -> LineTotal:
+        taxable = self.tax_class is not None
+        return levy.at_home(self.unit, self.row["quantity"], self.tax_class, taxable=taxable)
+
+    def tax_item(self, levy: Levy) -> TaxItem | None:
+        """What a provider of taxes is asked about it; nothing where it is not taxed."""
+        if self.tax_class is None:
+            return None
+        quantity = self.row["quantity"]
+        base = levy.base(self.unit, quantity, self.tax_class)
+        return TaxItem(str(self.row["id"]), base, self.tax_class, quantity, self.row["variant_sku"])
+
+    def as_told(self, answer: Answer, levy: Levy) -> "AssessedLine":
+        """With the taxes that a provider said."""
+        item = self.tax_item(levy)
+        if item is None or item.key not in answer:
+            return self
+        return replace(self, total=taxed(item.amount, answer[item.key], inclusive=levy.included))
+
 
 @dataclass(frozen=True)
 class Assessment:
@@ -55,10 +95,13 @@ class Assessment:
     delivery: Delivery
     request: QuoteRequest | None
     """What providers of delivery are asked; null: nobody has said yet where it goes."""
+    tax: CartTax
     totals: Totals
     requirements: tuple[Requirement, ...]
     cover: Cover
     """What gift cards and store credit pay of the total."""
+    locale: str | None = None
+    """That in which its texts are; null: the cart's own."""
 
     @property
     def region(self) -> Region:
@@ -71,41 +114,70 @@ class Assessment:
         return address is not None and address["country"] not in self.market.countries
 
 
-async def assess(read: Read, carts: Sequence[Cart]) -> list[Assessment]:
+async def assess(read: Read, carts: Sequence[Cart], locale: str | None = None) -> list[Assessment]:
     """Assesses any number of carts by three statements, each cart in its own region; by four where a region has
     delivery whose price is asked of others, and one more where a cart names gift cards or store credit.
+
+    Texts are in the locale, or each cart's in its own.
     """
-    rows = await _lines(read, [cart.id for cart in carts])
-    found = await markets.markets(read, {cart.region_id for cart in carts})
-    quotes = await _quotes(read, [cart.id for cart in carts if found[cart.region_id].has_quotes])
+    rows = await _lines(read, [cart.id for cart in carts], locale)
+    places = [Sought(cart.region_id, _destination(cart)) for cart in carts]
+    by_place = await markets.markets(read, places)
+    found = {cart.id: by_place[place] for cart, place in zip(carts, places, strict=True)}
+    quotes = await _quotes(read, [cart.id for cart in carts if found[cart.id].has_quotes])
     wanted = {
-        row["id"]: Wanted(row["variant_id"], quantity, cart.region_id)
+        row["id"]: Wanted(row["variant_id"], quantity, cart.region_id, cart.customer_id)
         for cart in carts
         for row, quantity in _counted(rows[cart.id])
     }
     prices = dict(zip(wanted, await price.best(read, list(wanted.values())), strict=True))
     assessments: list[Assessment] = []
     for cart in carts:
-        market = found[cart.region_id]
-        lines = tuple(_assessed(row, prices[row["id"]], wanted[row["id"]].quantity, market) for row in rows[cart.id])
-        assessments.append(_summed(cart, market, lines, quotes.get(cart.id, {})))
+        market, room, lines = found[cart.id], MOST_WORTH, list[AssessedLine]()
+        for row in rows[cart.id]:
+            lines.append(_assessed(row, prices[row["id"]], wanted[row["id"]].quantity, market, room))
+            room -= lines[-1].shown
+        assessments.append(_summed(cart, market, tuple(lines), quotes.get(cart.id, {})))
     covered = await covers(read, carts, [assessment.totals.total for assessment in assessments])
-    return [replace(assessment, cover=cover) for assessment, cover in zip(assessments, covered, strict=True)]
+    both = zip(assessments, covered, strict=True)
+    return [replace(assessment, cover=cover, locale=locale) for assessment, cover in both]
 
 
-def _summed(cart: Cart, market: Market, lines: tuple[AssessedLine, ...], quotes: Mapping[str, Any]) -> Assessment:
-    inclusive = market.region.tax_inclusive
-    line_totals = tuple(line.total for line in lines)
-    subtotal = sum(line.gross if inclusive else line.net for line in line_totals)
-    request = _request(cart, lines, subtotal)
+def _summed(cart: Cart, market: Market, lines: tuple[AssessedLine, ...], quotes: Mapping[Any, Any]) -> Assessment:
+    levy = market.levy
+    request = _request(cart, lines, sum(line.shown for line in lines))
     country = cart.shipping_address["country"] if cart.shipping_address else None
-    parcel = Parcel(request, country, line_totals, market.rates, inclusive)
+    parcel = Parcel(request, country, _totals(lines), tuple(line.at_home(levy) for line in lines), levy)
     way = _delivery(cart, market, parcel, quotes)
+    tax = _tax(cart, market, lines, way, quotes)
+    if tax.answer is not None:
+        lines = tuple(line.as_told(tax.answer, levy) for line in lines)
+        way = _delivery(cart, market, replace(parcel, lines=_totals(lines), answer=tax.answer), quotes)
     shipping = way.chosen.total if way.chosen else NOTHING
-    summed = totals(line_totals, market.rates, cart.currency, inclusive=inclusive, shipping=shipping)
-    asked = request if country is not None else None
-    missing = tuple(_requirements(cart, lines, way))
-    return Assessment(cart, market, lines, way, asked, summed, missing, Cover(summed.total, cart.currency))
+    rates = levy.taxes.of(None) if tax.answer is None else ()
+    summed = totals(_totals(lines), rates, cart.currency, inclusive=levy.inclusive, shipping=shipping)
+    missing = tuple(_requirements(cart, lines, way, tax))
+    to_ask = request if country is not None else None
+    return Assessment(cart, market, lines, way, to_ask, tax, summed, missing, Cover(summed.total, cart.currency))
+
+
+def _totals(lines: Sequence[AssessedLine]) -> tuple[LineTotal, ...]:
+    return tuple(line.total for line in lines)
+
+
+def _tax(
+    cart: Cart, market: Market, lines: Sequence[AssessedLine], way: Delivery, quotes: Mapping[Any, Any]
+) -> CartTax:
+    """Nobody is asked before it is known where it goes."""
+    request, provider = None, market.region.tax_provider
+    if market.asks_taxes and cart.shipping_address is not None:
+        items = [item for line in lines if (item := line.tax_item(market.levy)) is not None]
+        request = asked(cart.currency, cart.shipping_address, market.levy, items, way.offered)
+    return answered(request, quotes.get((QuoteKind.TAX, provider)))
+
+
+def _destination(cart: Cart) -> Destination | None:
+    return Destination.of(cart.shipping_address) if cart.shipping_address is not None else None
 
 
 _SEEN: Final = text(
@@ -144,6 +216,8 @@ def told(assessment: Assessment) -> Assessment:
 
 
 _VARIANT: Final = tuple(column.key for column in Variant.__table__.c)
+_SPOKEN: Final = func.coalesce(bindparam("locale", type_=Text), Cart.locale)
+"""The locale in which a cart is shown: that which is asked for, else its own."""
 _LINES: Final = (
     select(
         CartLine.id,
@@ -153,12 +227,18 @@ _LINES: Final = (
         CartLine.metadata_,
         CartLine.seen_price,
         CartLine.seen_quantity,
-        *(column.label(f"variant_{column.key}") for column in Variant.__table__.c),
+        *(
+            translated_in(Variant, "title", _SPOKEN, "variant_title")
+            if column.key == "title"
+            else column.label(f"variant_{column.key}")
+            for column in Variant.__table__.c
+        ),
         (Variant.archived_at.is_(None) & for_sale_in_cart(Cart.channel_id)).label("live"),
-        Product.title,
+        translated_in(Product, "title", _SPOKEN),
         Product.brief_schema,
         Product.brief_due,
         Product.price_quantity,
+        Product.tax_class_code,
     )
     .join(Variant, Variant.id == CartLine.variant_id)
     .join(Product, Product.id == Variant.product_id)
@@ -168,26 +248,27 @@ _LINES: Final = (
 )
 
 
-async def _lines(read: Read, carts: Sequence[UUID]) -> dict[UUID, list[Any]]:
+async def _lines(read: Read, carts: Sequence[UUID], locale: str | None) -> dict[UUID, list[Any]]:
     by_cart: dict[UUID, list[Any]] = {cart_id: [] for cart_id in carts}
-    for row in await read.records(_LINES, carts=list(carts)):
+    for row in await read.records(_LINES, carts=list(carts), locale=locale):
         by_cart[row["cart_id"]].append(row)
     return by_cart
 
 
 _QUOTES: Final = text(
     """
-    SELECT cart_id, provider, hash, offers FROM quote WHERE cart_id = ANY(:carts) AND expires_at > clock_timestamp()
+    SELECT cart_id, kind, provider, hash, offers FROM quote JOIN cart ON cart.id = cart_id
+    WHERE cart_id = ANY(:carts) AND (expires_at > clock_timestamp() OR cart.status <> 'open')
     """
 )
 
 
-async def _quotes(read: Read, carts: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
-    """By cart and provider what counts still if its hash fits."""
-    by_cart: dict[UUID, dict[str, Any]] = defaultdict(dict)
+async def _quotes(read: Read, carts: Sequence[UUID]) -> dict[UUID, dict[Any, Any]]:
+    """By cart, and by kind and provider, what counts still if its hash fits. What was agreed does not expire."""
+    by_cart: dict[UUID, dict[Any, Any]] = defaultdict(dict)
     if carts:
         for row in await read.records(_QUOTES, carts=list(carts)):
-            by_cart[row["cart_id"]][row["provider"]] = row
+            by_cart[row["cart_id"]][row["kind"], row["provider"]] = row
     return by_cart
 
 
@@ -207,14 +288,17 @@ def _counted(rows: Sequence[Any]) -> Iterator[tuple[Any, int]]:
             yield row, row["quantity"]
 
 
-def _assessed(row: Any, found: Found | None, priced_for: int, market: Market) -> AssessedLine:
+def _assessed(row: Any, found: Found | None, priced_for: int, market: Market, room: int) -> AssessedLine:
+    """`room` is what it may cost beside the lines before it; one that costs more is shown, and counted as nothing."""
     sold_at = found if row["live"] else None
     unit = sold_at.amount if sold_at else 0
-    applied = market.rates if row["variant_taxable"] else ()
-    total = line_total(unit, row["quantity"], applied, inclusive=market.region.tax_inclusive)
+    is_counted = unit * row["quantity"] <= room
+    taxable = row["variant_taxable"]
+    code = (row["tax_class_code"] or market.levy.taxes.default) if taxable else None
+    total = market.levy.line(unit if is_counted else 0, row["quantity"], code, taxable=taxable)
     seen = _seen(row)
     is_news = sold_at is not None and seen is not None and seen[1] == priced_for and seen[0] != unit
-    return AssessedLine(row, sold_at, total, priced_for, seen[0] if seen and is_news else None)
+    return AssessedLine(row, sold_at, total, priced_for, code, seen[0] if seen and is_news else None, is_counted)
 
 
 def _request(cart: Cart, lines: Sequence[AssessedLine], subtotal: int) -> QuoteRequest:
@@ -231,23 +315,27 @@ def _request(cart: Cart, lines: Sequence[AssessedLine], subtotal: int) -> QuoteR
     )
 
 
-def _delivery(cart: Cart, market: Market, parcel: Parcel, found: Mapping[str, Any]) -> Delivery:
+def _delivery(cart: Cart, market: Market, parcel: Parcel, found: Mapping[Any, Any]) -> Delivery:
     """Of quotes only those count that were given for the cart as it is."""
     if not market.ways:
         return NOT_NEEDED
     fitting = parcel.request.hash if found else None
-    quotes: Quotes = {provider: row["offers"] for provider, row in found.items() if row["hash"] == fitting}
+    quotes: Quotes = {
+        provider: row["offers"]
+        for (kind, provider), row in found.items()
+        if kind == QuoteKind.DELIVERY and row["hash"] == fitting
+    }
     return delivery(market.ways, parcel, quotes, cart.delivery_option_id)
 
 
-def _requirements(cart: Cart, lines: Sequence[AssessedLine], way: Delivery) -> Iterator[Requirement]:
+def _requirements(cart: Cart, lines: Sequence[AssessedLine], way: Delivery, tax: CartTax) -> Iterator[Requirement]:
     """In the order in which a checkout asks for them."""
     if not lines:
         yield requirement.NO_LINES
     for line in lines:
         if line.price is None:
             yield requirement.of_line(RequirementCode.FOR_SALE, line.row["id"])
-        elif not line.rule.allows(line.row["quantity"]):
+        elif not line.is_counted or not line.rule.allows(line.row["quantity"]):
             yield requirement.of_line(RequirementCode.QUANTITY, line.row["id"])
     if cart.email is None:
         yield requirement.NO_EMAIL
@@ -263,3 +351,5 @@ def _requirements(cart: Cart, lines: Sequence[AssessedLine], way: Delivery) -> I
         row = line.row
         if row["brief_due"] == BriefDue.BEFORE_ORDER and not is_complete(row["brief"], row["brief_schema"]):
             yield requirement.of_line(RequirementCode.BRIEF, row["id"])
+    if tax.is_unquoted:
+        yield requirement.NO_TAXES

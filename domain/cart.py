@@ -115,14 +115,30 @@ async def check_open(read: Read, cart: Cart, *path: str) -> None:
         raise CartPaying("A payment for this cart is under way.", path=at, attempt_id=attempt_id, since=since)
 
 
-_CREATED: Final = ("id", "token_hash", "region_id", "currency", "customer_id", "email")
+# Read with a lock: it may be changed just now, and does not change any more once a cart is there.
+_CURRENCY: Final = (
+    select(Region.currency)
+    .where(Region.id == bindparam("in_region"))
+    .with_for_update(read=True, key_share=True)
+    .scalar_subquery()
+)
+_CREATED: Final = ("id", "token_hash", "region_id", "customer_id", "email", "locale")
 _CREATE: Final = (
-    insert(Cart).values({**{name: bindparam(name) for name in _CREATED}, "channel_id": CHOSEN}).returning(Cart)
+    insert(Cart)
+    .values({name: bindparam(name) for name in _CREATED})
+    .values(channel_id=CHOSEN, currency=_CURRENCY)
+    .returning(Cart)
 )
 
 
 async def create(
-    tx: Tx, region: Region, actor: Actor, email: str | None, channel: UUID | None = None
+    tx: Tx,
+    region: Region,
+    actor: Actor,
+    email: str | None,
+    channel: UUID | None = None,
+    *,
+    locale: str | None = None,
 ) -> tuple[Cart, str]:
     """A new, empty cart, and the token that only the caller will ever see. Channel null: the default one."""
     token = secrets.token_urlsafe(24)
@@ -131,10 +147,11 @@ async def create(
         id=new_id(),
         token_hash=hash_of(token),
         region_id=region.id,
+        in_region=region.id,
         channel=channel,
-        currency=region.currency,
         customer_id=actor.customer_id,
         email=email,
+        locale=locale,
     )
     return cart, token
 
@@ -168,15 +185,20 @@ async def set_addresses(tx: Tx, cart: Cart, shipping: Address, billing: Address 
 async def set_region(tx: Tx, cart: Cart, region: Region) -> Cart:
     """Everything is priced anew there. Ways of delivery belong to regions, so it has to be chosen anew."""
     chosen = cart.delivery_option_id if region.id == cart.region_id else None
-    return await touch(tx, cart, region_id=region.id, currency=region.currency, delivery_option_id=chosen)
+    currency = await tx.one_scalar(_SOLD_IN, in_region=region.id)
+    return await touch(tx, cart, region_id=region.id, currency=currency, delivery_option_id=chosen)
 
 
+_SOLD_IN: Final = select(_CURRENCY)
+
+
+_OPEN_REGION: Final = select(Region).where(Region.archived_at.is_(None))
 _REGIONS: Final = {
-    "region": select(Region).where(Region.id == bindparam("region")),
-    "country": select(Region)
-    .join(RegionCountry, RegionCountry.region_id == Region.id)
-    .where(RegionCountry.country == bindparam("country")),
-    "currency": select(Region).where(Region.currency == bindparam("currency")),
+    "region": _OPEN_REGION.where(Region.id == bindparam("region")),
+    "country": _OPEN_REGION.join(RegionCountry, RegionCountry.region_id == Region.id).where(
+        RegionCountry.country == bindparam("country")
+    ),
+    "currency": _OPEN_REGION.where(Region.currency == bindparam("currency")),
 }
 
 

@@ -1,13 +1,13 @@
 """Lines of carts: a variant with its brief, how many units of it, and how much a cart may come to."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Numeric, Uuid, any_, bindparam, delete, func, select, text, update
+from sqlalchemy import Numeric, Uuid, any_, bindparam, delete, func, literal, select, text, update
 from sqlalchemy import cast as cast_
 from sqlalchemy.dialects.postgresql import ARRAY
 
@@ -16,16 +16,15 @@ from db.cart import MOST_METADATA
 from db.connection import Tx, new_id
 from domain.brief import check_brief
 from domain.cart import too_much_metadata, touch, touching
-from domain.money import LARGEST
+from domain.price_resolution import candidates
 from domain.publication import for_sale_in_cart
 from domain.quantity_rule import QuantityRule
 from domain.refusal import ErrorCode, Gathering, NotFound, Refusal, ValidationFailed, under
+from domain.totals import MOST_WORTH
 from domain.warning import MergedLine, Notice
 
 MOST_LINES = 500
 MOST_UNITS = 1_000_000
-MOST_WITH_TAX = 4
-"""No destination's taxes come to more than three times the price."""
 
 
 @dataclass(eq=False)
@@ -106,7 +105,7 @@ async def add_lines(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> Cart:
         with gathering.at("lines", str(last[variant_id, brief_hash])):
             rules[variant_id].check(quantity, "quantity")
     gathering.raise_if_any()
-    return await touch_resized(tx, cart)
+    return await touch_resized(tx, cart, {key: ("lines", str(index), "quantity") for key, index in last.items()})
 
 
 async def write_lines(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> dict[tuple[UUID, str], int]:
@@ -127,24 +126,30 @@ async def write_lines(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> dict[t
     return {(row["variant_id"], row["brief_hash"]): row["quantity"] for row in written}
 
 
-_PRICED: Final = (
-    select(Price.variant_id)
-    .where(Price.variant_id == Variant.id, Price.currency == bindparam("currency"))
-    .where((Price.region_id == bindparam("region")) | Price.region_id.is_(None))
-)
+_ASKED: Final = select(
+    func.unnest(bindparam("variants", type_=ARRAY(Uuid))).label("variant_id"),
+    literal(1).label("quantity"),
+    bindparam("region", type_=Uuid).label("region_id"),
+    bindparam("customer", type_=Uuid).label("customer_id"),
+).subquery("asked")
+_POSSIBLE: Final = candidates(_ASKED).subquery("possible")
+_PRICED: Final = select(_POSSIBLE.c.variant_id).where(_POSSIBLE.c.on_sale.is_(False))
+"""Those with a regular price for the customer, in whatever quantity."""
 _RULE: Final = (Variant.quantity_min, Variant.quantity_max, Variant.quantity_step)
 _FOR_SALE: Final = (
     select(Variant.id, Product.brief_schema, *_RULE)
     .join(Product, Product.id == Variant.product_id)
     .where(Variant.id == any_(bindparam("variants", type_=ARRAY(Uuid))))
-    .where(Variant.archived_at.is_(None), for_sale_in_cart(bindparam("channel", type_=Uuid)), _PRICED.exists())
+    .where(Variant.archived_at.is_(None), for_sale_in_cart(bindparam("channel", type_=Uuid)))
+    .where(Variant.id.in_(_PRICED))
 )
 
 
 async def for_sale(tx: Tx, cart: Cart, variants: Sequence[UUID]) -> dict[UUID, Any]:
     """Of these variants those that are sold where the cart is, each with its rule and its product's brief schema."""
-    place = {"currency": cart.currency, "region": cart.region_id, "channel": cart.channel_id}
-    return {row.id: row for row in await tx.records(_FOR_SALE, variants=list(variants), **place)}
+    place = {"region": cart.region_id, "channel": cart.channel_id, "customer": cart.customer_id}
+    found = await tx.records(_FOR_SALE, variants=list(variants), at=None, groups=[], **place)
+    return {row.id: row for row in found}
 
 
 async def _check_for_sale(tx: Tx, cart: Cart, commands: Sequence[AddLine]) -> dict[UUID, QuantityRule]:
@@ -177,7 +182,8 @@ async def change_lines(tx: Tx, cart: Cart, commands: Sequence[ChangeLine]) -> Ca
     if removed := [line_id for line_id, quantity in quantities.items() if quantity == 0]:
         await tx.run(_REMOVE_LINES, lines=removed)
     await tx.update(CartLine, ({"id": line_id, "quantity": q} for line_id, q in quantities.items() if q > 0))
-    return await touch_resized(tx, cart)
+    paths: Paths = {command.line_id: ("lines", str(index), "quantity") for index, command in enumerate(commands)}
+    return await touch_resized(tx, cart, paths)
 
 
 async def remove_lines(tx: Tx, cart: Cart, line_ids: Sequence[UUID]) -> Cart:
@@ -278,11 +284,32 @@ _TOUCH_RESIZED: Final = touching().returning(
 )
 
 
-async def touch_resized(tx: Tx, cart: Cart) -> Cart:
-    """Refuses more lines than a cart may have, and more money than could be counted with every tax on it."""
+_DEAREST_FIRST: Final = (
+    select(CartLine.id, CartLine.variant_id, CartLine.brief_hash)
+    .join(Cart, _OF_CART)
+    .where(Cart.id == bindparam("cart_id"))
+    .order_by((CartLine.quantity * cast_(_DEAREST, Numeric)).desc().nulls_last(), CartLine.id)
+)
+
+
+Paths = Mapping[Hashable, tuple[str, ...]]
+"""Those of the quantities that were given, by line, or by variant and hash of the brief."""
+
+
+async def touch_resized(tx: Tx, cart: Cart, paths: Paths | None = None) -> Cart:
+    """Refuses more lines than a cart may have, and more money than could be counted with every tax on it: by the path
+    of the quantity that comes to most.
+    """
     touched = await tx.one(_TOUCH_RESIZED, cart_id=cart.id)
     if touched.lines > MOST_LINES:
         raise ValidationFailed(f"A cart has at most {MOST_LINES} lines.", path=("lines",))
-    if (touched.worth or 0) * MOST_WITH_TAX > LARGEST:
-        raise ValidationFailed("The cart would come to more than can be counted.", path=("lines",))
+    if (touched.worth or 0) > MOST_WORTH:
+        message = "The cart would come to more than can be counted."
+        raise ValidationFailed(message, path=await _path_of_dearest(tx, cart, paths or {}))
     return touched
+
+
+async def _path_of_dearest(tx: Tx, cart: Cart, paths: Paths) -> tuple[str, ...]:
+    dearest = await tx.records(_DEAREST_FIRST, cart_id=cart.id)
+    names = (name for row in dearest for name in (row.id, (row.variant_id, row.brief_hash)) if name in paths)
+    return next((paths[name] for name in names), ("lines",))

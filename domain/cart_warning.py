@@ -10,7 +10,7 @@ from sqlalchemy import text
 from db.connection import Read
 from domain.assessment import Assessment
 from domain.money import Money
-from domain.warning import FallbackPrice, Notice, OutsideRegion, PriceChangedSince, ShortStock
+from domain.warning import FallbackPrice, FallbackTax, Notice, OutsideRegion, PriceChangedSince, ShortStock
 
 
 def known(assessment: Assessment) -> Iterator[Notice]:
@@ -21,6 +21,9 @@ def known(assessment: Assessment) -> Iterator[Notice]:
     if chosen is not None and chosen.is_fallback:
         message = "The provider of the delivery gives no answer; this is its price for such cases."
         yield FallbackPrice(message=message, path=("delivery",), option_id=chosen.way.id)
+    if assessment.tax.is_fallback:
+        message = "The provider of taxes gives no answer; the shop's own rates count meanwhile."
+        yield FallbackTax(message=message, path=("totals", "taxes"))
 
 
 def price_changes(assessment: Assessment, before: str | None = None) -> Iterator[PriceChangedSince]:

@@ -2,37 +2,43 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Self
 from uuid import UUID
 
 import nh3
-from sqlalchemy import any_, delete, func, select, text, update
+from sqlalchemy import func, select
 
 from db import Media, OptionValue, Product, ProductOption, Variant, VariantOptionValue
 from db.base import Base
-from db.connection import Tx, new_id
-from domain.product import Outcome, ProductDraft, Upserted
-from domain.publication import publish_new
-from domain.refusal import Gathering, ValidationFailed, gathered
+from db.connection import Tx
+from domain import catalog_lock
+from domain.catalog_claims import Owners, owners_of, refuse_taken
+from domain.catalog_plan import Plan, any_of
+from domain.option import made_translations
+from domain.product import Outcome, ProductDraft, Upserted, ValueDraft, VariantDraft
+from domain.refusal import ValidationFailed, gathered
+from domain.variant import DEFAULTS, JOINED
 
 
 async def upsert_products(tx: Tx, drafts: Sequence[ProductDraft]) -> list[Upserted]:
     """Makes each product what its draft says; the results are in the order of the drafts.
 
-    A product is found by handle; its variants by SKU, else by their option values, archived ones too; media by
+    A product is found by id or handle; its variants by SKU, else by their option values, archived ones too; media by
     URL. Variants that the draft does not have any more are archived. What is equal already is not written. The
     number of statements does not depend on that of the drafts; give at most some 100 variants at a time.
 
+    A product that is archived is refused, unless its draft says whether it is to be.
+
     Refuses as a whole, with the path (draft, "variants", variant, "sku"), where an SKU is in use elsewhere.
     """
-    # One writer at a time: what is read here stays true until the commit, and nobody waits crosswise.
-    await tx.records(text("SELECT pg_advisory_xact_lock(hashtext('counterfoil.catalog'))"))
+    await catalog_lock.alone(tx)
     stored = await _read(tx, drafts)
     plan = Plan()
     results = gathered([((str(i),), partial(_merge, plan, stored, d)) for i, d in enumerate(drafts)])
-    _refuse_taken(plan, stored, drafts, results)
+    refuse_taken(stored.products, stored.owners, list(zip(drafts, results, strict=True)), plan.archived)
     await plan.write(tx)
     return results
 
@@ -47,30 +53,32 @@ class Stored:
     values: dict[UUID, list[Any]]
     variants: dict[UUID, list[Any]]
     """Live ones first, then the latest archived."""
-    sku_owners: dict[str, Any]
+    owners: Owners
+    now: datetime | None = None
+    """Read where a draft archives a product from now on."""
 
+    def archived_at(self, old: Any, draft: ProductDraft) -> datetime | None:
+        was = None if old is None else old.archived_at
+        if draft.archived is None and was is not None:
+            raise ValidationFailed("The product is archived: restore it first.", path=("handle",))
+        return (draft.archived_at or was or self.now) if draft.archived else None
 
-def _any_of(values: Iterable[Any]) -> Any:
-    return any_(cast("Any", list(values)))
+    def product(self, draft: ProductDraft) -> Any:
+        named = (row for row in self.products.values() if row.id == draft.id)
+        return self.products.get(draft.handle) if draft.id is None else next(named, None)
 
 
 async def _read(tx: Tx, drafts: Sequence[ProductDraft]) -> Stored:
-    handles = _any_of(draft.handle for draft in drafts)
-    products = await tx.all(
-        select(Product).where(Product.handle == handles).order_by(Product.id).with_for_update(key_share=True)
+    named = (Product.handle == any_of(draft.handle for draft in drafts)) | (
+        Product.id == any_of(draft.id for draft in drafts if draft.id)
     )
-    ids = _any_of(product.id for product in products)
+    products = await tx.all(select(Product).where(named).order_by(Product.id).with_for_update(key_share=True))
+    ids = any_of(product.id for product in products)
     media = await tx.all(select(Media).where(Media.product_id == ids))
     options = await tx.all(select(ProductOption).where(ProductOption.product_id == ids).order_by("rank"))
-    values = await tx.all(select(OptionValue).where(OptionValue.option_id == _any_of(option.id for option in options)))
+    values = await tx.all(select(OptionValue).where(OptionValue.option_id == any_of(option.id for option in options)))
     variants = await tx.all(
         select(Variant).where(Variant.product_id == ids).order_by(Variant.archived_at.desc().nulls_first(), "id")
-    )
-    owners = await tx.records(
-        select(Variant.id, Variant.sku, Variant.product_id, Product.handle)
-        .join(Product, Product.id == Variant.product_id)
-        .where(Variant.archived_at.is_(None))
-        .where(Variant.sku == _any_of({v.sku for draft in drafts for v in draft.variants if v.sku}))
     )
     return Stored(
         products={product.handle: product for product in products},
@@ -78,8 +86,12 @@ async def _read(tx: Tx, drafts: Sequence[ProductDraft]) -> Stored:
         options=_grouped(options, "product_id"),
         values=_grouped(values, "option_id"),
         variants=_grouped(variants, "product_id"),
-        sku_owners={owner.sku: owner for owner in owners},
+        owners=await owners_of(tx, drafts),
+        now=await tx.one_scalar(_NOW) if any(draft.archived for draft in drafts) else None,
     )
+
+
+_NOW: Final = select(func.now())
 
 
 def _grouped(rows: Iterable[Any], key: str) -> dict[UUID, list[Any]]:
@@ -89,59 +101,16 @@ def _grouped(rows: Iterable[Any], key: str) -> dict[UUID, list[Any]]:
     return groups
 
 
-@dataclass
-class Plan:
-    """What is to be written, gathered over all products of a batch."""
-
-    inserts: dict[type[Base], list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    updates: dict[type[Base], list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    touched: set[UUID] = field(default_factory=set[UUID])
-    """Products of which anything is written."""
-    archived: set[UUID] = field(default_factory=set[UUID])
-    """Variants to archive; those that are only moving to another SKU or combination come back by an update."""
-    relinked: list[UUID] = field(default_factory=list[UUID])
-    """Variants whose option values are replaced."""
-    gone: dict[type[Base], list[UUID]] = field(default_factory=lambda: defaultdict(list))
-
-    def put(self, model: type[Base], product_id: UUID | None, old: Any, row: Mapping[str, Any]) -> UUID:
-        """Notes the row if it is new or differs, and returns its id. All rows of a model name the same columns."""
-        if old is not None and all(old[column] == value for column, value in row.items()):
-            return old["id"]
-        row_id: UUID = new_id() if old is None else old["id"]
-        (self.inserts if old is None else self.updates)[model].append({"id": row_id, **row})
-        self.touched.add(product_id or row_id)
-        return row_id
-
-    async def write(self, tx: Tx) -> None:
-        """Seventeen statements at most; the order is what foreign keys and unique indexes ask for."""
-        for model in (Product, Media, ProductOption, OptionValue):
-            await tx.insert(model, self.inserts[model])
-            await tx.update(model, self.updates[model])
-        await publish_new(tx, (row["id"] for row in self.inserts[Product]))
-        # Unique indexes do not wait for the end of a statement, so a variant steps out of them before it moves.
-        await _run(tx, update(Variant).values(archived_at=func.now()), Variant.id, self.archived)
-        await _run(tx, delete(VariantOptionValue), VariantOptionValue.variant_id, self.relinked)
-        await tx.update(Variant, self.updates[Variant])
-        await tx.insert(Variant, self.inserts[Variant])
-        await tx.insert(VariantOptionValue, self.inserts[VariantOptionValue])
-        await _run(tx, delete(VariantOptionValue), VariantOptionValue.value_id, self.gone[OptionValue])
-        unpictured = update(Variant).values(media_id=None).where(Variant.product_id == _any_of(self.touched))
-        await _run(tx, unpictured, Variant.media_id, self.gone[Media])
-        for model in (OptionValue, ProductOption, Media):
-            await _run(tx, delete(model), model.id, self.gone[model])
-        new = {row["id"] for row in self.inserts[Product]}
-        touch = update(Product).values(version=Product.version + 1, updated_at=func.now())
-        await _run(tx, touch, Product.id, self.touched - new)
-
-
-async def _run(tx: Tx, statement: Any, column: Any, ids: Iterable[UUID]) -> None:
-    if listed := list(ids):
-        await tx.run(statement.where(column == _any_of(listed)))
-
-
 _PRODUCT_FIELDS: Final = (
     "handle", "title", "description", "status", "vendor", "type", "tags", "seo_title", "seo_description"
 )  # fmt: skip
+_PRODUCT_MORE: Final[Mapping[str, Any]] = {
+    "external_id": None, "subtitle": None, "origin_country": None, "hs_code": None, "material": None,
+    "tax_class_code": None,
+    "weight_grams": None, "length_mm": None, "width_mm": None, "height_mm": None, "discountable": True,
+    "workflow_code": "default", "brief_schema": None, "brief_due": "after_order", "price_quantity": "line",
+    "metadata": {}, "translations": {},
+}  # fmt: skip
 _VARIANT_FIELDS: Final = (
     "sku", "barcode", "manage_stock", "allow_backorder", "requires_shipping", "taxable", "weight_grams", "weight_unit"
 )  # fmt: skip
@@ -155,6 +124,7 @@ class _Merge:
     stored: Stored
     draft: ProductDraft
     product_id: UUID
+    archived_at: datetime | None
 
     def put(self, model: type[Base], old: Any, row: Mapping[str, Any]) -> UUID:
         return self.plan.put(model, self.product_id, old, row)
@@ -166,19 +136,30 @@ class _Merge:
 
 
 def _merge(plan: Plan, stored: Stored, draft: ProductDraft) -> Upserted:
-    old = stored.products.get(draft.handle)
+    old = stored.product(draft)
     row = {name: getattr(draft, name) for name in _PRODUCT_FIELDS}
     row |= {"description": nh3.clean(draft.description), "tags": list(draft.tags)}
-    product_id = plan.put(Product, None, old, _kept(row, old, draft))
-    merge = _Merge(plan, stored, draft, product_id)
-    variants = _merge_variants(merge, _merge_options(merge), _merge_media(merge))
+    row = _kept(row, old, draft.keep) | _with_more(_PRODUCT_MORE, old, draft.more)
+    row["archived_at"] = stored.archived_at(old, draft)
+    product_id = plan.put(Product, None, old, row)
+    merge = _Merge(plan, stored, draft, product_id, row["archived_at"])
+    media = _merge_media(merge)
+    if old is not None and "variants" in draft.keep:
+        variants = [variant.id for variant in stored.variants[product_id] if variant.archived_at is None]
+    else:
+        variants = _merge_variants(merge, _merge_options(merge, media), media)
     changed = Outcome.UPDATED if product_id in plan.touched else Outcome.UNCHANGED
     return Upserted(product_id, tuple(variants), changed if old is not None else Outcome.CREATED)
 
 
-def _kept(row: dict[str, Any], old: Any, draft: ProductDraft) -> dict[str, Any]:
+def _kept(row: dict[str, Any], old: Any, keep: frozenset[str]) -> dict[str, Any]:
     """The row with the fields that an existing one keeps."""
-    return row if old is None else row | {name: old[name] for name in draft.keep & row.keys()}
+    return row if old is None else row | {name: old[name] for name in keep & row.keys()}
+
+
+def _with_more(defaults: Mapping[str, Any], old: Any, more: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns that drafts name now and then: as they were, or as those of a new row, unless they are named."""
+    return {name: more.get(name, default if old is None else old[name]) for name, default in defaults.items()}
 
 
 def _merge_media(merge: _Merge) -> dict[str, UUID]:
@@ -192,7 +173,7 @@ def _merge_media(merge: _Merge) -> dict[str, UUID]:
     return ids
 
 
-def _merge_options(merge: _Merge) -> list[dict[str, tuple[UUID, UUID]]]:
+def _merge_options(merge: _Merge, media: Mapping[str, UUID]) -> list[dict[str, tuple[UUID, UUID]]]:
     """For each option in turn (option id, value id) by the value's name."""
     stored, draft = merge.stored.options[merge.product_id], merge.draft
     if "options" in draft.keep and {option.name for option in stored} - set(draft.options):
@@ -200,18 +181,40 @@ def _merge_options(merge: _Merge) -> list[dict[str, tuple[UUID, UUID]]]:
     old = _renamed(stored, draft.options)
     merged: list[dict[str, tuple[UUID, UUID]]] = []
     for i, name in enumerate(draft.options):
-        row = {"product_id": merge.product_id, "name": name, "rank": i + 1}
-        option_id = merge.put(ProductOption, old.pop(name, None), row)
+        there, choice = old.pop(name, None), draft.choices[i] if draft.choices else None
+        kept: Mapping[str, Any] = {} if there is None else there.translations
+        row: dict[str, Any] = {"product_id": merge.product_id, "name": name, "rank": i + 1}
+        row["translations"] = kept if choice is None else choice.translations
+        option_id = merge.put(ProductOption, there, row)
         values = {value.name: value for value in merge.stored.values[option_id]}
         merged.append({})
-        for rank, value in enumerate(dict.fromkeys(v.values[i] for v in draft.variants), 1):
-            row = {"option_id": option_id, "name": value, "rank": rank}
-            merged[i][value] = option_id, merge.put(OptionValue, values.pop(value, None), row)
+        for rank, value in enumerate(_values(draft, i), 1):
+            there = values.pop(value.name, None)
+            row = {"option_id": option_id, "name": value.name, "rank": rank}
+            row |= _shown(merge, None if choice is None else value, there, media)
+            merged[i][value.name] = option_id, merge.put(OptionValue, there, row)
         merge.drop(OptionValue, values.values())
     for option in old.values():
         merge.drop(OptionValue, merge.stored.values[option.id])
     merge.drop(ProductOption, old.values())
     return merged
+
+
+def _values(draft: ProductDraft, i: int) -> list[ValueDraft]:
+    """Those that are given for the option, then those that only variants name."""
+    given = {value.name: value for value in draft.choices[i].values} if draft.choices else {}
+    used = {name: ValueDraft(name) for name in dict.fromkeys(variant.values[i] for variant in draft.variants)}
+    return list((given | {name: value for name, value in used.items() if name not in given}).values())
+
+
+def _shown(merge: _Merge, value: ValueDraft | None, old: Any, media: Mapping[str, UUID]) -> dict[str, Any]:
+    """How a value is shown; null: as it was."""
+    names = ("translations", "swatch_color", "swatch_media_id", "swatch_product_id")
+    if value is None:
+        return {name: old[name] if old is not None else {} if name == "translations" else None for name in names}
+    picture = None if value.image is None else media[value.image]
+    shown = value.translations, value.color, picture, None if picture is None else merge.product_id
+    return dict(zip(names, shown, strict=True))
 
 
 def _renamed(stored: list[Any], wanted: tuple[str, ...]) -> dict[str, Any]:
@@ -226,18 +229,20 @@ def _renamed(stored: list[Any], wanted: tuple[str, ...]) -> dict[str, Any]:
 
 def _merge_variants(merge: _Merge, options: list[dict[str, tuple[UUID, UUID]]], media: dict[str, UUID]) -> list[UUID]:
     plan, draft, stored = merge.plan, merge.draft, merge.stored.variants[merge.product_id]
+    titles = _Titles.of(merge)
     chosen = [[ids[value] for ids, value in zip(options, v.values, strict=True)] for v in draft.variants]
     combinations = [sorted(value_id for _, value_id in pairs) for pairs in chosen]
     merged: list[UUID] = []
     for i, old in enumerate(_matched(stored, draft, combinations)):
         variant = draft.variants[i]
         row = {name: getattr(variant, name) for name in _VARIANT_FIELDS}
-        row = _kept(row | {"media_id": variant.image and media[variant.image]}, old, draft)
-        row |= {"product_id": merge.product_id, "title": variant.title, "rank": i + 1}
-        variant_id = merge.put(Variant, old, row | {"combination": combinations[i], "archived_at": None})
+        row = _kept(row | {"media_id": variant.image and media[variant.image]}, old, draft.keep | variant.keep)
+        row |= _with_more(_VARIANT_MORE, old, variant.more) | titles.of_variant(variant, old, chosen[i])
+        row |= {"product_id": merge.product_id, "rank": i + 1}
+        variant_id = merge.put(Variant, old, row | {"combination": combinations[i], "archived_at": merge.archived_at})
         merged.append(variant_id)
-        there = old is not None and old.archived_at is None
-        if old is not None and there and (old.sku, old.combination) != (row["sku"], combinations[i]):
+        there = old is not None and (old.archived_at is None or merge.archived_at is not None)
+        if old is not None and old.archived_at is None and (old.sku, old.combination) != (row["sku"], combinations[i]):
             plan.archived.add(variant_id)
         if old is None or not there or old.combination != combinations[i]:
             plan.relinked += [] if old is None else [variant_id]
@@ -249,6 +254,35 @@ def _merge_variants(merge: _Merge, options: list[dict[str, tuple[UUID, UUID]]], 
         plan.archived |= gone
         plan.touched.add(merge.product_id)
     return merged
+
+
+@dataclass(frozen=True)
+class _Titles:
+    """The titles of variants: made of their values, in every language that these have, or their own."""
+
+    values: Mapping[UUID, Any]
+    """Stored rows by id, in the order of their options."""
+
+    @classmethod
+    def of(cls, merge: _Merge) -> Self:
+        options = merge.stored.options[merge.product_id]
+        return cls({value.id: value for option in options for value in merge.stored.values[option.id]})
+
+    def of_variant(self, draft: VariantDraft, old: Any, chosen: Sequence[tuple[UUID, UUID]]) -> dict[str, Any]:
+        if draft.own_title is not None or (old is not None and "title" not in draft.more and not self._was_made(old)):
+            title = old.title if draft.own_title is None else draft.own_title
+            translations = draft.more.get("translations", {} if old is None else old.translations)
+            return {"title": title, "translations": translations}
+        values = [
+            self.values.get(value_id, {"name": name, "translations": {}})
+            for (_, value_id), name in zip(chosen, draft.values, strict=True)
+        ]
+        return {"title": draft.title, "translations": made_translations(values)}
+
+    def _was_made(self, old: Any) -> bool:
+        """Of values that are gone nobody knows."""
+        there = [value for key, value in self.values.items() if key in set(old.combination)]
+        return len(there) < len(old.combination) or old.title == JOINED.join(value.name for value in there)
 
 
 def _matched(stored: list[Any], draft: ProductDraft, combinations: list[list[UUID]]) -> list[Any]:
@@ -268,22 +302,6 @@ def _matched(stored: list[Any], draft: ProductDraft, combinations: list[list[UUI
     return matches
 
 
-def _refuse_taken(plan: Plan, stored: Stored, drafts: Sequence[ProductDraft], results: Sequence[Upserted]) -> None:
-    """Handles and SKUs that another live product has, in the shop or among the drafts."""
-    gathering = Gathering()
-    handles: set[str] = set()
-    owners = {
-        sku: (row.product_id, row.handle) for sku, row in stored.sku_owners.items() if row.id not in plan.archived
-    }
-    for i, (draft, result) in enumerate(zip(drafts, results, strict=True)):
-        with gathering.at(str(i), "handle"):
-            if draft.handle in handles:
-                raise ValidationFailed("Another product of the batch has this handle.")
-        handles.add(draft.handle)
-        mine = (result.product_id, draft.handle)
-        for j, sku in enumerate(variant.sku for variant in draft.variants):
-            _, handle = owner = owners.setdefault(sku, mine) if sku else mine
-            with gathering.at(str(i), "variants", str(j), "sku"):
-                if owner != mine:
-                    raise ValidationFailed(f"The SKU {sku} is in use by {handle}: give this variant its own.")
-    gathering.raise_if_any()
+_VARIANT_MORE: Final = {
+    name: default for name, default in DEFAULTS.items() if name not in {*_VARIANT_FIELDS, "media_id", "translations"}
+}

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, func, select, update
 
-from db import Cart, Order, PaymentAttempt
+from db import Cart, Order, PaymentAttempt, Region
 from db.cart import CartStatus
 from db.connection import Read, Tx
 from db.payment import AttemptState, EventProblem, EventSource
@@ -118,7 +118,7 @@ async def prepare(tx: Tx, command: CompleteCart) -> Prepared:
         placed = await place(tx, order_id, cart.id)
         prepared = Prepared(order_id, None, placed)
     else:
-        attempt = await _open_attempt(tx, order_id, payable, command)
+        attempt = await _open_attempt(tx, order_id, payable, command, assessment.region)
         await tx.run(_SET_STATUS, cart_id=cart.id, before=CartStatus.OPEN, status=CartStatus.PAYING)
         prepared = Prepared(order_id, attempt)
     attempt_id = prepared.attempt.id if prepared.attempt else None
@@ -139,10 +139,13 @@ async def write_and_hold(tx: Tx, cart: Cart, assessment: Assessment) -> UUID:
     return order_id
 
 
-async def _open_attempt(tx: Tx, order_id: UUID, payable: Payable, command: CompleteCart) -> PaymentAttempt:
-    provider = command.provider
+async def _open_attempt(
+    tx: Tx, order_id: UUID, payable: Payable, command: CompleteCart, region: Region
+) -> PaymentAttempt:
+    provider, path = command.provider, "payment_provider"
     if command.session_id is not None:
-        provider = (await payment_session.find(tx, command.session_id, payable)).provider
+        provider, path = (await payment_session.find(tx, command.session_id, payable)).provider, "payment_session_id"
+    payment_session.check_offered(region, provider, path)
     new = NewAttempt(order_id, provider, payable.amount, payable.currency, payable.cart_version, command.session_id)
     return await payments.open_attempt(tx, new)
 

@@ -14,7 +14,9 @@ import orjson
 
 from db.delivery import LOCAL, DeliveryKind, DeliveryTax
 from domain.money import LARGEST
-from domain.totals import LineTotal, Rate, line_total, proportional
+from domain.tax import Levy
+from domain.tax_provider import Answer
+from domain.totals import LineTotal, Rate, line_total, taxed
 
 MOST: Final = LARGEST // 10_000
 """No delivery costs more; so much fits beside every cart."""
@@ -94,6 +96,13 @@ class Way:
     fallback: int | None
     days_min: int | None
     days_max: int | None
+    tax_class_code: str | None = None
+    """Of the treatment `region`; null: the default one."""
+
+    @property
+    def tax_key(self) -> str:
+        """As providers of taxes are asked about it."""
+        return f"delivery:{self.id}"
 
     @property
     def is_local(self) -> bool:
@@ -102,7 +111,7 @@ class Way:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Way":
         """Of a row of `delivery_option`, as columns or as JSON."""
-        plain = ("code", "name", "free_from", "provider", "fallback", "days_min", "days_max")
+        plain = ("code", "name", "free_from", "provider", "fallback", "days_min", "days_max", "tax_class_code")
         return cls(
             id=UUID(str(row["id"])),
             kind=DeliveryKind(row["kind"]),
@@ -123,15 +132,22 @@ class Parcel:
     """Null: nobody has said yet where it goes."""
     lines: tuple[LineTotal, ...]
     """All lines of the cart."""
-    rates: tuple[Rate, ...]
-    inclusive: bool
+    at_home: tuple[LineTotal, ...]
+    """The same as they would be in the region's home."""
+    levy: Levy
+    answer: Answer | None = None
+    """What a provider of taxes said about the ways that are taxed by a class."""
 
     def total(self, way: Way, amount: int) -> LineTotal:
-        """The price of a way with its taxes."""
+        """The price of a way with its taxes. Rates of its own hold wherever it goes."""
+        levy, code = self.levy, way.tax_class_code
         if way.tax_treatment == DeliveryTax.PROPORTIONAL:
-            return proportional(amount, self.lines, self.rates, inclusive=self.inclusive)
-        rates = way.rates if way.tax_treatment == DeliveryTax.OWN else self.rates
-        return line_total(amount, 1, rates, inclusive=self.inclusive)
+            return levy.like(amount, self.lines, self.at_home)
+        if way.tax_treatment == DeliveryTax.OWN:
+            return line_total(amount, 1, way.rates, inclusive=levy.inclusive, rounding=levy.rounding)
+        if self.answer is not None and way.tax_key in self.answer:
+            return taxed(levy.base(amount, 1, code), self.answer[way.tax_key], inclusive=levy.included)
+        return levy.line(amount, 1, code)
 
 
 @dataclass(frozen=True)
@@ -139,6 +155,8 @@ class Offered:
     """A way that a cart can be delivered in, and what it costs."""
 
     way: Way
+    amount: int
+    """As the region shows prices."""
     total: LineTotal
     days_min: int | None
     days_max: int | None
@@ -203,7 +221,7 @@ def _offered(way: Way, parcel: Parcel, quotes: Quotes) -> Offered | None:
         return None
     if way.free_from is not None and parcel.request.subtotal >= way.free_from:
         amount = 0
-    return Offered(way, parcel.total(way, amount), *days, is_fallback)
+    return Offered(way, amount, parcel.total(way, amount), *days, is_fallback)
 
 
 def _days(offer: Mapping[str, Any], way: Way) -> tuple[int | None, int | None]:

@@ -16,13 +16,14 @@ from domain.actor import Actor
 from domain.address import COUNTRIES, check_line
 from domain.delivery import MOST
 from domain.refusal import Gathering, NotFound, ValidationFailed, under
+from domain.tax_class import check_usable
 from domain.totals import PARTS
 
 MOST_TIERS: Final = 100
 MOST_DAYS: Final = 365
 FIELDS: Final = (
     "code", "name", "position", "active", "kind", "tiers", "free_from", "tax_treatment", "tax_rates", "countries",
-    "provider", "fallback", "days_min", "days_max",
+    "provider", "fallback", "days_min", "days_max", "tax_class_code",
 )  # fmt: skip
 
 
@@ -52,6 +53,7 @@ class DeliveryDraft:
     fallback: int | None = None
     days_min: int | None = None
     days_max: int | None = None
+    tax_class_code: str | None = None
 
     def __post_init__(self) -> None:
         gathering = Gathering()
@@ -112,6 +114,9 @@ def _check_tiers(draft: DeliveryDraft) -> None:
 
 
 def _check_taxes(draft: DeliveryDraft) -> None:
+    with under("tax_class_code"):
+        if draft.tax_class_code is not None and draft.tax_treatment != DeliveryTax.REGION:
+            raise ValidationFailed("Only the treatment REGION has a tax class.")
     with under("tax_rates"):
         if draft.tax_rates and draft.tax_treatment != DeliveryTax.OWN:
             raise ValidationFailed("Only the treatment OWN has rates of its own.")
@@ -157,6 +162,7 @@ _CREATE: Final = _INSERT.on_conflict_do_nothing(
 async def create(tx: Tx, region_id: UUID, draft: DeliveryDraft, actor: Actor) -> DeliveryOption:
     if await tx.scalar(_REGION, region_id=region_id) is None:
         raise NotFound(path=("region_id",))
+    await check_usable(tx, draft.tax_class_code, "option", "tax_class_code")
     made = await tx.first(_CREATE, id=new_id(), region_id=region_id, **draft.row)
     if made is None:
         raise _taken()
@@ -189,6 +195,8 @@ async def change(tx: Tx, option_id: UUID, draft: DeliveryDraft, actor: Actor) ->
     before = await _lock(tx, option_id)
     if await tx.scalar(_TAKEN, region_id=before.region_id, code=draft.code, option_id=option_id):
         raise _taken()
+    if draft.tax_class_code != before.tax_class_code:
+        await check_usable(tx, draft.tax_class_code, "option", "tax_class_code")
     after = await tx.one(_UPDATE, option_id=option_id, **draft.row)
     difference = audit.changed({name: getattr(before, name) for name in FIELDS}, draft.row)
     await audit.record(tx, actor, "deliveryOptionUpdate", _subject(option_id), difference)

@@ -1,10 +1,11 @@
 """Orders: the snapshot of a cart, pending while it is paid, then placed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, bindparam, false, func, or_, select, true, update
+from sqlalchemy import ColumnElement, bindparam, false, func, or_, select, text, true, update
 
 from db import ORDER_NUMBER, Order
 from db.connection import Read, Tx
@@ -49,6 +50,30 @@ def owned_by(actor: Actor, access: OrderAccess | None) -> ColumnElement[bool]:
 async def find(read: Read, named: ColumnElement[bool], actor: Actor, access: OrderAccess | None) -> Order | None:
     """The order that is named by its id or number, if the caller may see it."""
     return await read.first(select(Order).where(named, visible_to(actor, access)))
+
+
+_OPEN: Final = text(
+    """
+    SELECT key.n FROM unnest(CAST(:orders AS uuid[]), CAST(:customers AS uuid[]), CAST(:opened AS uuid[]),
+        CAST(:versions AS int[])) WITH ORDINALITY AS key (order_id, customer_id, opened, version, n)
+    JOIN "order" AS o ON o.id = key.order_id
+    WHERE o.status <> 'pending'
+      AND (o.customer_id = key.customer_id OR (o.id = key.opened AND o.access_version = key.version))
+    """
+)
+
+
+async def still_open(read: Read, asked: Sequence[tuple[UUID, UUID | None, OrderAccess | None]]) -> list[bool]:
+    """Whether each order is the customer's, or the access token opens it: `owned_by` for many at once."""
+    access = [token for _, _, token in asked]
+    given = {
+        "orders": [order_id for order_id, _, _ in asked],
+        "customers": [customer_id for _, customer_id, _ in asked],
+        "opened": [token and token.order_id for token in access],
+        "versions": [token and token.access_version for token in access],
+    }
+    found = {row.n for row in await read.records(_OPEN, **given)}
+    return [n in found for n in range(1, len(asked) + 1)]
 
 
 _PLACE: Final = (

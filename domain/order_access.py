@@ -7,7 +7,7 @@ mailed to that address does: it is good once, for the order's access token.
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import bindparam, select, text, true, update
+from sqlalchemy import bindparam, select, true, update
 
 from db import Cart, Order
 from db.connection import Read, Tx, new_id
@@ -20,9 +20,6 @@ from domain.actor import GUEST, Actor, OrderAccess
 from domain.refusal import NotFound
 from domain.single_use import TokenInvalid
 
-PLACED: Final = "order_placed"
-"""Why the first link of an order was mailed."""
-
 
 async def send_link(tx: Tx, number: int, email: str) -> None:
     """Mails a link if the order is of this (normalised) address.
@@ -32,13 +29,6 @@ async def send_link(tx: Tx, number: int, email: str) -> None:
     """
     order_id = await tx.scalar(_OF_EMAIL, number=number, email=email)
     await single_use.issue(tx, Purpose.ORDER_ACCESS, order_id or new_id())
-
-
-async def send_first_link(tx: Tx, order_id: UUID) -> None:
-    """Mails the link that confirms a placed order. Once per order, however often it is called."""
-    await tx.run(_LOCK, order_id=order_id)
-    if not await tx.records(_FIRST, order_id=order_id, purpose=Purpose.ORDER_ACCESS, because=PLACED):
-        await single_use.issue(tx, Purpose.ORDER_ACCESS, order_id, because=PLACED)
 
 
 async def exchange(tx: Tx, token_id: UUID | None) -> Order:
@@ -80,10 +70,3 @@ _END: Final = (
     .returning(Order)
 )
 _PLACED_ORDER: Final = select(Order).where(Order.id == bindparam("order_id"), Order.status != OrderStatus.PENDING)
-_LOCK: Final = select(Order.id).where(Order.id == bindparam("order_id")).with_for_update(key_share=True)
-_FIRST: Final = text(
-    """
-    SELECT FROM single_use_token
-    WHERE purpose = :purpose AND subject_id = :order_id AND data ->> 'because' = :because
-    """
-)

@@ -11,9 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from db import Cart, Order, OrderLine
 from db.connection import Tx, new_id
+from db.delivery import DeliveryTax
 from domain.assessment import AssessedLine, Assessment
 from domain.brief import is_complete
 from domain.reservation import Need
+from domain.translation import fallbacks
 
 _REWRITTEN: Final = (
     "region_id",
@@ -22,6 +24,7 @@ _REWRITTEN: Final = (
     "tax_inclusive",
     "customer_id",
     "email",
+    "locale",
     "shipping_address",
     "billing_address",
     "delivery",
@@ -56,9 +59,10 @@ async def write(tx: Tx, cart: Cart, assessment: Assessment) -> tuple[UUID, list[
         tax_inclusive=assessment.region.tax_inclusive,
         customer_id=cart.customer_id,
         email=cart.email,
+        locale=cart.locale,
         shipping_address=cart.shipping_address,
         billing_address=cart.billing_address,
-        delivery=way.data if (way := assessment.delivery.chosen) else None,
+        delivery=_delivery(assessment),
         subtotal=sums.subtotal,
         shipping_net=sums.shipping.net,
         shipping_tax=sums.shipping.tax,
@@ -72,7 +76,7 @@ async def write(tx: Tx, cart: Cart, assessment: Assessment) -> tuple[UUID, list[
     return order_id, await _write_lines(tx, order_id, assessment)
 
 
-# What is copied of the catalogue; lines without work have no workflow.
+# What is copied of the catalogue, in the cart's locale; lines without work have no workflow.
 _COPIED: Final = text(
     """
     SELECT variant.id, media.url AS image_url, newest.id AS workflow_id, chosen.options
@@ -81,11 +85,19 @@ _COPIED: Final = text(
         SELECT id FROM workflow WHERE code = product.workflow_code ORDER BY version DESC LIMIT 1
     ) AS newest ON true
     CROSS JOIN LATERAL (
-        SELECT coalesce(jsonb_agg(jsonb_build_object('name', option.name, 'value', value.name) ORDER BY option.rank),
-            '[]') AS options
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'name', coalesce(option.translations #>> ARRAY[spoken.first, 'name'],
+                option.translations #>> ARRAY[spoken.second, 'name'],
+                option.translations #>> ARRAY[spoken.third, 'name'], option.name),
+            'value', coalesce(value.translations #>> ARRAY[spoken.first, 'name'],
+                value.translations #>> ARRAY[spoken.second, 'name'],
+                value.translations #>> ARRAY[spoken.third, 'name'], value.name)
+            ) ORDER BY option.rank), '[]') AS options
         FROM variant_option_value AS choice
         JOIN product_option AS option ON option.id = choice.option_id
         JOIN option_value AS value ON value.id = choice.value_id
+        CROSS JOIN (VALUES (CAST(:first AS text), CAST(:second AS text), CAST(:third AS text)))
+            AS spoken (first, second, third)
         WHERE choice.variant_id = variant.id
     ) AS chosen
     WHERE variant.id = ANY(:variants)
@@ -93,9 +105,20 @@ _COPIED: Final = text(
 )
 
 
+def _delivery(assessment: Assessment) -> dict[str, Any] | None:
+    chosen = assessment.delivery.chosen
+    if chosen is None:
+        return None
+    by_class = chosen.way.tax_treatment == DeliveryTax.REGION
+    code = chosen.way.tax_class_code or assessment.market.levy.taxes.default
+    return {**chosen.data, "tax_class": code if by_class else None}
+
+
 async def _write_lines(tx: Tx, order_id: UUID, assessment: Assessment) -> list[Need]:
     variants = [line.row["variant_id"] for line in assessment.lines]
-    copied = {row["id"]: row for row in await tx.records(_COPIED, variants=variants)}
+    locales = (*fallbacks(assessment.cart.locale), None, None, None)
+    spoken = dict(zip(("first", "second", "third"), locales, strict=False))
+    copied = {row["id"]: row for row in await tx.records(_COPIED, variants=variants, **spoken)}
     rows: list[dict[str, Any]] = [
         {
             "id": new_id(),
@@ -126,6 +149,7 @@ def _line_row(line: AssessedLine) -> dict[str, Any]:
         "tax": total.tax,
         "gross": total.gross,
         "taxes": [tax.data for tax in total.taxes],
+        "tax_class_code": line.tax_class,
         "brief": row["brief"],
         "brief_complete": is_complete(row["brief"], row["brief_schema"]),
     }

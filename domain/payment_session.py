@@ -6,11 +6,11 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select
 
-from db import PaymentSession
+from db import PaymentSession, Region
 from db.connection import Read, Tx
 from domain.money import Money
 from domain.payment_provider import CreatedSession
-from domain.refusal import ErrorCode, NotFound, Refusal
+from domain.refusal import ErrorCode, NotFound, Refusal, ValidationFailed
 
 
 @dataclass(eq=False)
@@ -61,6 +61,14 @@ async def keep(tx: Tx, session_id: UUID, provider: str, payable: Payable, create
         "client_data": dict(created.client_data),
     }
     return await tx.one(_KEEP, **values)
+
+
+def check_offered(region: Region, provider: str, *path: str) -> None:
+    """Refuses a provider through which carts of the region are not paid."""
+    offered = region.payment_providers
+    if offered is not None and provider not in offered:
+        known = ", ".join(offered) or "none"
+        raise ValidationFailed(f"The region is not paid through this provider; choose of: {known}.", path=path)
 
 
 _SESSION: Final = select(PaymentSession).where(PaymentSession.id == bindparam("session_id"))

@@ -1,10 +1,11 @@
 """What a product is to be, as drafts that cannot be wrong, and what became of it."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from db.catalog import ProductStatus
@@ -23,6 +24,24 @@ class MediaDraft:
     alt: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ValueDraft:
+    """A value of an option; `image` is the URL of one of the product's media."""
+
+    name: str
+    translations: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    color: str | None = None
+    image: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OptionDraft:
+    """What there is of an option besides its name; values in their order, also those that no variant has."""
+
+    translations: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    values: tuple[ValueDraft, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantDraft:
     """`values` are one per option of the product, in their order; `image` is the URL of one of its media."""
@@ -37,6 +56,12 @@ class VariantDraft:
     weight_grams: int = 0
     weight_unit: str = "g"
     image: str | None = None
+    own_title: str | None = None
+    """Null: one that it has of its own stays, else its title is made of its values."""
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Other columns as they are to be; those that it does not name stay."""
+    keep: frozenset[str] = frozenset()
+    """Columns that stay as they are if the variant exists."""
 
     @property
     def title(self) -> str:
@@ -47,8 +72,8 @@ class VariantDraft:
 class ProductDraft:
     """A product as a whole, as it is to be: what it does not name any more goes.
 
-    `keep` names columns of the product or of its variants, "media" or "options", that stay as they are if the
-    product exists.
+    `keep` names columns of the product or of its variants, "media", "options" or "variants", that stay as they are if
+    the product exists. With an `id` it is that product, whatever handle it has had.
     """
 
     handle: str
@@ -62,9 +87,20 @@ class ProductDraft:
     seo_title: str | None = None
     seo_description: str | None = None
     options: tuple[str, ...] = (DEFAULT_OPTION,)
+    choices: tuple[OptionDraft, ...] = ()
+    """One for each option. Empty: values are those of the variants, and what they have besides their names stays."""
     variants: tuple[VariantDraft, ...] = (VariantDraft(),)
     media: tuple[MediaDraft, ...] = ()
+    more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Other columns as they are to be; those that it does not name stay."""
     keep: frozenset[str] = frozenset()
+    id: UUID | None = None
+    bare: bool = False
+    """It may have no variants at all."""
+    archived: bool | None = None
+    """With its variants. Null: that is not said, and a product that is archived is refused."""
+    archived_at: datetime | None = None
+    """Since when. Null: one that is archived already stays so, else from now on."""
 
     def __post_init__(self) -> None:
         gathering = Gathering()
@@ -84,10 +120,15 @@ def _faults(draft: ProductDraft) -> Iterator[Fault]:
         yield ("title",), "Write the product's title."
     if not draft.options or len(set(draft.options)) < len(draft.options) or not all(map(_fits, draft.options)):
         yield ("options",), f"Give each option a name of its own, of at most {LONGEST_NAME} characters."
-    if not 1 <= len(draft.variants) <= MOST_VARIANTS:
+    if draft.choices and len(draft.choices) != len(draft.options):
+        yield ("options",), "Say of each option what its values are, or of none."
+    urls = {media.url for media in draft.media}
+    if not all(_fits(v.name) and (v.image is None or v.image in urls) for o in draft.choices for v in o.values):
+        yield ("options",), f"A value has at most {LONGEST_NAME} characters, and its picture is one of the product's."
+    if not (0 if draft.bare else 1) <= len(draft.variants) <= MOST_VARIANTS:
         yield ("variants",), f"A product has 1 to {MOST_VARIANTS:,} variants: split it into several products."
     for i, media in enumerate(draft.media):
-        if not re.fullmatch(r"https?://\S{1,2000}", media.url):
+        if not re.fullmatch(r"(?:https?://|/media/)\S{1,2000}", media.url):
             yield ("media", str(i), "url"), "Write the address of an image, such as https://example.com/a.jpg."
 
 

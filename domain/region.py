@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -12,11 +13,14 @@ from db.connection import Tx, new_id
 from domain.address import COUNTRIES
 from domain.money import digits
 from domain.refusal import ValidationFailed
+from domain.tax import set_country_rates
 
 
 @dataclass(frozen=True)
 class RegionDraft:
-    """`taxes` are fractions by name: `{"VAT": Decimal("0.21")}`."""
+    """`taxes` are fractions by name: `{"VAT": Decimal("0.21")}`, those of each of its countries for the default class
+    of what is sold. The first country is its home.
+    """
 
     code: str
     name: str
@@ -54,6 +58,7 @@ class LocationDraft:
 
 async def upsert_region(tx: Tx, draft: RegionDraft) -> UUID:
     """The region of this code, written where it differs; its countries and taxes become the draft's."""
+    await tx.records(ONE_WRITER)
     if draft.is_default:
         await tx.run(_NO_OTHER_DEFAULT.bindparams(code=draft.code))
     values = {name: getattr(draft, name) for name in ("code", "name", "currency", "tax_inclusive", "is_default")}
@@ -64,9 +69,8 @@ async def upsert_region(tx: Tx, draft: RegionDraft) -> UUID:
         raise ValidationFailed(f"{taken[0].country} belongs to {taken[0].name} already.", path=("countries",))
     await tx.run(_NO_OTHER_COUNTRIES.bindparams(id=region_id, countries=countries))
     await tx.run(_COUNTRIES.bindparams(id=region_id, countries=countries))
-    names, rates = list(draft.taxes), list(draft.taxes.values())
-    await tx.run(_NO_OTHER_TAXES.bindparams(id=region_id, names=names))
-    await tx.run(_TAXES.bindparams(id=region_id, names=names, rates=rates))
+    await tx.run(_HOME.bindparams(id=region_id, home=countries[0] if countries else None))
+    await set_country_rates(tx, countries, draft.taxes)
     return region_id
 
 
@@ -77,6 +81,8 @@ async def upsert_location(tx: Tx, draft: LocationDraft) -> UUID:
     return location_id
 
 
+# One at a time, so that two who make different regions the default one, or move countries, do not meet crosswise.
+ONE_WRITER: Final = text("SELECT pg_advisory_xact_lock(hashtext('counterfoil.regions'))")
 _REGION = text(
     """
     INSERT INTO region (id, code, name, currency, tax_inclusive, is_default)
@@ -102,12 +108,11 @@ _COUNTRIES = text(
     ON CONFLICT (country) DO NOTHING
     """
 )
-_NO_OTHER_TAXES = text("DELETE FROM tax_rate WHERE region_id = :id AND name <> ALL(:names)")
-_TAXES = text(
+# A region that has a home keeps it. It is read anew, as the one of before may have gone.
+_HOME = text(
     """
-    INSERT INTO tax_rate (region_id, name, rate)
-    SELECT CAST(:id AS uuid), * FROM unnest(CAST(:names AS text[]), CAST(:rates AS numeric[]))
-    ON CONFLICT (region_id, name) DO UPDATE SET rate = excluded.rate WHERE tax_rate.rate <> excluded.rate
+    UPDATE region_country SET is_home = true WHERE region_id = :id AND country = CAST(:home AS text)
+      AND NOT EXISTS (SELECT FROM region_country AS other WHERE other.region_id = :id AND other.is_home)
     """
 )
 _LOCATION = text(

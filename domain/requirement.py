@@ -87,6 +87,13 @@ NOWHERE: Final = Requirement(
     "cartSetAddresses",
     ("shippingAddress",),
 )
+NO_TAXES: Final = Requirement(
+    RequirementCode.QUOTE,
+    Step.PAYMENT,
+    "The taxes are not known for the cart as it is now; read it anew, or complete it: they are asked for then.",
+    "cartComplete",
+    ("cartId",),
+)
 NO_QUOTE: Final = Requirement(
     RequirementCode.QUOTE,
     Step.DELIVERY,

@@ -2,62 +2,23 @@
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
+
+import orjson
 
 from domain.money import digits, minor_units
 from domain.refusal import Refusal
+from domain.shopify_columns import COLUMNS, KEPT, MARKET, OWN, REQUIRED, Cell, own_key, own_label, unescaped
+from domain.shopify_seen import Seen
 
 T = TypeVar("T")
 
-COLUMNS: Final = {
-    "handle": ("Handle", "URL handle"),
-    "title": ("Title",),
-    "description": ("Body (HTML)", "Body HTML", "Description"),
-    "vendor": ("Vendor",),
-    "type": ("Type", "Custom Product Type"),
-    "tags": ("Tags",),
-    "published": ("Published", "Published on online store"),
-    "status": ("Status",),
-    "option1_name": ("Option1 Name",),
-    "option1_value": ("Option1 Value",),
-    "option2_name": ("Option2 Name",),
-    "option2_value": ("Option2 Value",),
-    "option3_name": ("Option3 Name",),
-    "option3_value": ("Option3 Value",),
-    "sku": ("Variant SKU", "SKU"),
-    "weight_grams": ("Variant Grams", "Weight value (grams)"),
-    "tracker": ("Variant Inventory Tracker", "Inventory tracker"),
-    "quantity": ("Variant Inventory Qty", "Inventory quantity"),
-    "allow_backorder": ("Variant Inventory Policy", "Continue selling when out of stock"),
-    "price": ("Variant Price", "Price"),
-    "compare_at": ("Variant Compare At Price", "Compare-at price"),
-    "requires_shipping": ("Variant Requires Shipping", "Requires shipping"),
-    "taxable": ("Variant Taxable", "Charge tax"),
-    "barcode": ("Variant Barcode", "Barcode"),
-    "media": ("Image Src", "Product image URL"),
-    "image_position": ("Image Position",),
-    "image_alt": ("Image Alt Text",),
-    "gift_card": ("Gift Card",),
-    "seo_title": ("SEO Title",),
-    "seo_description": ("SEO Description",),
-    "media_id": ("Variant Image", "Variant image URL"),
-    "weight_unit": ("Variant Weight Unit", "Weight unit for display"),
-}
-"""What is read, by the name of our field where there is one; the header's case does not matter."""
-REQUIRED: Final = ("handle", "title", "price")
-KEPT: Final[Mapping[str, Set[str]]] = {
-    **{key: {key} for key in ("description", "vendor", "type", "tags", "seo_title", "seo_description")},
-    **{key: {key} for key in ("sku", "barcode", "allow_backorder", "requires_shipping", "taxable")},
-    **{key: {key} for key in ("weight_grams", "weight_unit", "media", "media_id")},
-    "status": {"published", "status"},
-    "manage_stock": {"tracker", "quantity"},
-    "options": {"option1_name", "option1_value"},
-}
-"""Fields that an existing product keeps when the file has none of these columns."""
-MARKET: Final = re.compile(r"(price|compare[ -]at price) / (.+)", re.IGNORECASE)
+LONGEST_CELL: Final = 4 * 2**20
+"""Characters of a cell, and bytes of a line; so a quote that is never closed does not fill the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,29 +40,36 @@ class Sheet:
 
     name: str
     currencies: Mapping[str, str]
-    scattered: Set[str] = frozenset()
-    problems: list[Problem] = field(default_factory=list[Problem])
+    seen: Seen = field(default_factory=Seen)
+    found: Callable[[Problem], None] = lambda _problem: None
+    """Told every problem."""
+    wrong: int = 0
+    """How many problems there were."""
     notes: list[str] = field(default_factory=list[str])
     header: list[str] = field(default_factory=list[str])
     columns: dict[str, int] = field(default_factory=dict[str, int])
     markets: dict[str, dict[str, int]] = field(default_factory=dict[str, dict[str, int]])
     """The columns `price` and `compare_at` of each market."""
-    handles: set[str] = field(default_factory=set[str])
-    skus: dict[str, int] = field(default_factory=dict[str, int])
-    """Where each was first seen."""
+    own: dict[str, int] = field(default_factory=dict[str, int])
+    """The columns of ours; where there is one the file was written here, and says of everything how it is."""
     keep: frozenset[str] = frozenset()
     """What an existing product keeps, because the file has no column for it."""
+    large: int = 0
+    """The line of the product that was last found to be too large to be read whole."""
     cut: bool = False
     """The rest of the file could not be read."""
 
     def problem(self, line: int, column: str, message: str) -> None:
-        self.problems.append(Problem(self.name, line, column, message))
+        self.wrong += 1
+        self.found(Problem(self.name, line, column, message))
 
     def note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
 
     def label(self, key: str) -> str:
+        if key in OWN:
+            return own_label(key)
         return self.header[self.columns[key]] if key in self.columns else COLUMNS[key][0]
 
 
@@ -115,20 +83,66 @@ class Row:
 
     @property
     def handle(self) -> str:
-        return self.text("handle").lower()
+        return self.text("handle") if self.sheet.own else self.text("handle").lower()
+
+    @property
+    def is_definition(self) -> bool:
+        """It says something of the shop and nothing of a product."""
+        return bool(self.own_text("shop.definition")) and not (self.handle or self.text("title"))
 
     def text(self, key: str) -> str:
         return self.at(self.sheet.columns[key]) if key in self.sheet.columns else ""
 
     def at(self, column: int) -> str:
-        return self.cells[column].strip() if column < len(self.cells) else ""
+        text = self.cells[column].strip() if column < len(self.cells) else ""
+        return unescaped(text) if self.sheet.own else text
+
+    def html(self, key: str) -> str:
+        """With the spaces around it, if they were written here."""
+        if not self.sheet.own or key not in self.sheet.columns:
+            return self.text(key)
+        return unescaped(self.cells[self.sheet.columns[key]])
 
     def code(self, key: str) -> str | None:
         """An SKU or barcode; spreadsheets put an apostrophe before one that looks like a number."""
-        return self.text(key).removeprefix("'") or None
+        text = self.text(key)
+        return (text if self.sheet.own else text.removeprefix("'")) or None
+
+    def own_text(self, key: str) -> str:
+        return self.at(self.sheet.own[key]) if key in self.sheet.own else ""
+
+    def own(self, key: str) -> Any:
+        """What is in a column of ours; null where it is empty, and where it is wrong, which is told."""
+        text, kind = self.own_text(key), OWN[key][1]
+        if not text or kind == Cell.TEXT:
+            return text or None
+        if kind == Cell.FLAG:
+            return self.flag(key, text)
+        if kind == Cell.NUMBER:
+            if not re.fullmatch("[0-9]{1,12}", text):
+                self.bad(key, "Write a whole number such as 25.")
+                return None
+            return int(text)
+        try:
+            if kind == Cell.TIME:
+                time = datetime.fromisoformat(text)
+                return time if time.tzinfo else self.bad(key, "Write the zone of the time, such as +00:00.")
+            if "\\u0000" in text:
+                raise ValueError
+            return orjson.loads(text)
+        except ValueError:
+            what = "a time such as 2030-01-31T12:00:00+00:00" if kind == Cell.TIME else "JSON as an export has it"
+            self.bad(key, f"Write {what}.")
+            return None
+
+    def flag(self, key: str, text: str) -> bool | None:
+        if text.lower() in {"true", "false"}:
+            return text.lower() == "true"
+        self.bad(key, f"Write true or false instead of {text!r}.")
+        return None
 
     def bad(self, key: str, message: str) -> None:
-        self.sheet.problem(self.line, self.sheet.label(key) if key in COLUMNS else key, message)
+        self.sheet.problem(self.line, self.sheet.label(key) if key in COLUMNS or key in OWN else key, message)
 
     def one_of(self, key: str, choices: Mapping[str, T], default: T) -> T:
         if not (text := self.text(key)):
@@ -179,12 +193,15 @@ def _decoded(lines: Iterable[bytes]) -> Iterator[str]:
     for line in lines:
         if b"\0" in line:
             raise UnicodeError
+        if len(line) > LONGEST_CELL:
+            raise csv.Error(f"a line has more than {LONGEST_CELL // 2**20} MiB")
         yield line.decode(encoding)
         encoding = "utf-8"
 
 
 def read_rows(sheet: Sheet, lines: Iterable[bytes]) -> Iterator[Row]:
     """The rows below the header that are not empty. A file that cannot be read to its end is a problem."""
+    csv.field_size_limit(LONGEST_CELL)
     reader = csv.reader(_decoded(lines), strict=True)
     line = 1
     try:
@@ -218,6 +235,8 @@ def _read_header(sheet: Sheet, line: int, cells: list[str]) -> bool:
                 sheet.problem(line, name, "This column is there twice: remove one.")
                 return False
             sheet.columns[key] = i
+        elif key := own_key(name):
+            sheet.own[key] = i
         elif market := MARKET.fullmatch(name):
             kind = "price" if market[1].lower() == "price" else "compare_at"
             sheet.markets.setdefault(market[2], {})[kind] = i
@@ -228,7 +247,11 @@ def _read_header(sheet: Sheet, line: int, cells: list[str]) -> bool:
         return False
     _settle_markets(sheet)
     sheet.keep = frozenset(key for key, columns in KEPT.items() if not columns & sheet.columns.keys())
-    others = (name for name in sheet.header if name and name.casefold() not in keys and not MARKET.fullmatch(name))
+    others = (
+        name
+        for name in sheet.header
+        if name and name.casefold() not in keys and not MARKET.fullmatch(name) and not own_key(name)
+    )
     if ignored := dict.fromkeys(re.sub(" / .*", " / …", name) for name in others):
         sheet.note(f"Columns that are not imported: {', '.join(ignored)}.")
     return True

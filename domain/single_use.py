@@ -64,6 +64,11 @@ async def issue(tx: Tx, purpose: Purpose, subject_id: UUID, **data: Any) -> UUID
 async def hand_out(tx: Tx, purpose: Purpose, subject_id: UUID, **data: Any) -> UUID:
     """The same, for a token that nobody mails."""
     await withdraw(tx, purpose, subject_id)
+    return await add(tx, purpose, subject_id, **data)
+
+
+async def add(tx: Tx, purpose: Purpose, subject_id: UUID, **data: Any) -> UUID:
+    """The same beside earlier ones, which stay good."""
     token_id = new_id()
     await tx.run(_ISSUE, id=token_id, purpose=purpose, subject=subject_id, data=data, lasts=LASTS[purpose])
     return token_id

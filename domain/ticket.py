@@ -49,6 +49,32 @@ class TicketChanged(Event):
     seq: int
 
 
+@dataclass(frozen=True)
+class TicketNews(Event):
+    """The ticket's history got an event, `seq`, that somebody may have to be told of outside of it.
+
+    It has a topic of its own: whoever watches the ticket hears of the same by `TicketChanged`.
+    """
+
+    about: ClassVar[str] = "ticket_id"
+    ticket_id: UUID
+    seq: int
+
+    @property
+    def topic(self) -> str:
+        return f"news:{self.ticket_id}"
+
+
+NEWS: Final = frozenset(
+    {
+        (TicketEventKind.MESSAGE, Visibility.PUBLIC),
+        (TicketEventKind.PROOF_UPLOADED, Visibility.PUBLIC),
+        (TicketEventKind.OVERDUE, Visibility.INTERNAL),
+    }
+)
+"""Of moves only those are news that make the ticket wait for its customer: domain/ticket_move.py tells of them."""
+
+
 @dataclass(eq=False)
 class TicketEnded(Refusal):
     """Nothing is to be done on it any more."""
@@ -160,7 +186,8 @@ async def record(  # noqa: PLR0917 - one row's columns
     """Appends to the history and tells of it; the seq. Data of public events is shown to the customer."""
     who = {"actor_kind": actor.kind, "actor_id": actor.id}
     (row,) = await tx.records(_RECORD, ticket_id=ticket_id, kind=kind, visibility=visibility, data=dict(data), **who)
-    await announce(tx, TicketChanged(ticket_id, row.order_id, row.last_seq))
+    news = [TicketNews(ticket_id, row.last_seq)] if (kind, visibility) in NEWS else []
+    await announce(tx, TicketChanged(ticket_id, row.order_id, row.last_seq), *news)
     return row.last_seq
 
 

@@ -16,6 +16,7 @@ from domain.event import announce
 from domain.fulfilment import Part, Tracking
 from domain.order import OrderLinesCancelled
 from domain.refusal import ErrorCode, Gathering, NotFound, Refusal, ValidationFailed, refusals_of
+from domain.ticket import TicketNews
 from domain.workflow import InvalidTransition
 
 MOST_AT_ONCE: Final = 100
@@ -146,7 +147,9 @@ async def take(tx: Tx, row: Any, to: Any, actor: Actor) -> None:
 
 async def enter(tx: Tx, row: Any, to: Any, actor: Actor) -> None:
     """Only the change of state: nothing else follows from it here."""
-    await ticket.record(tx, row.id, TicketEventKind.MOVED, {"from": row.state, "to": to.code}, actor)
+    seq = await ticket.record(tx, row.id, TicketEventKind.MOVED, {"from": row.state, "to": to.code}, actor)
+    if to.kind == StateKind.WAITING_CUSTOMER:
+        await announce(tx, TicketNews(row.id, seq))
     await tx.run(_ENTER, id=row.id, state=to.code, minutes=to.sla_minutes)
 
 

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
-from domain.money import half_up, spread, times
+from db.region import Rounding
+from domain.money import LARGEST, half_up, spread, times
 
 PARTS: Final = 1_000_000
 """A tax rate is counted in millionths, as it is stored."""
+MOST_WORTH: Final = LARGEST // 4
+"""What all lines of a cart may cost as prices are shown: no destination's taxes come to more than three times that."""
 
 
 @dataclass(frozen=True)
@@ -60,14 +63,24 @@ class Totals:
     currency: str
 
 
-def line_total(unit: int, quantity: int, rates: Sequence[Rate], *, inclusive: bool) -> LineTotal:
+def rounded(numerator: int, denominator: int, rounding: Rounding) -> int:
+    """A quotient of whole numbers, as a whole number; negative amounts mirror positive ones."""
+    if rounding == Rounding.HALF_EVEN and 2 * numerator % denominator == 0:
+        below, rest = divmod(numerator, denominator)
+        return below + (below % 2 if rest else 0)
+    return half_up(numerator, denominator)
+
+
+def line_total(
+    unit: int, quantity: int, rates: Sequence[Rate], *, inclusive: bool, rounding: Rounding = Rounding.HALF_UP
+) -> LineTotal:
     """Tax is computed on the line's total, not per unit: 10 × 0.31 plus 20 % is 3.72."""
     amount = times(unit, quantity)
     parts = [rate.parts for rate in rates]
     if inclusive:
-        gross, net = amount, half_up(amount * PARTS, PARTS + sum(parts))
+        gross, net = amount, rounded(amount * PARTS, PARTS + sum(parts), rounding)
     else:
-        net, gross = amount, amount + half_up(amount * sum(parts), PARTS)
+        net, gross = amount, amount + rounded(amount * sum(parts), PARTS, rounding)
     times(gross, 1)
     split = spread(gross - net, parts)
     taxes = tuple(TaxAmount(r.name, r.rate, part) for r, part in zip(rates, split, strict=True))
@@ -77,7 +90,22 @@ def line_total(unit: int, quantity: int, rates: Sequence[Rate], *, inclusive: bo
 NOTHING: Final = LineTotal(0, 0, 0, ())
 
 
-def proportional(amount: int, lines: Sequence[LineTotal], rates: Sequence[Rate], *, inclusive: bool) -> LineTotal:
+def taxed(amount: int, taxes: Sequence[TaxAmount], *, inclusive: bool) -> LineTotal:
+    """A line whose taxes somebody else has counted: they are in the amount, or come to it."""
+    tax = sum(one.amount for one in taxes)
+    net = amount - tax if inclusive else amount
+    times(net + tax, 1)
+    return LineTotal(net, tax, net + tax, tuple(taxes))
+
+
+def proportional(
+    amount: int,
+    lines: Sequence[LineTotal],
+    rates: Sequence[Rate],
+    *,
+    inclusive: bool,
+    rounding: Rounding = Rounding.HALF_UP,
+) -> LineTotal:
     """An amount that is taxed as the lines are: each kind of tax among them gets its share, by what the lines come to.
 
     Where the lines come to nothing, or there are none, all of it is taxed by `rates`.
@@ -87,9 +115,9 @@ def proportional(amount: int, lines: Sequence[LineTotal], rates: Sequence[Rate],
         taxed_by = tuple(Rate(tax.name, tax.rate) for tax in line.taxes)
         worth[taxed_by] = worth.get(taxed_by, 0) + (line.gross if inclusive else line.net)
     if not sum(worth.values()):
-        return line_total(amount, 1, rates, inclusive=inclusive)
+        return line_total(amount, 1, rates, inclusive=inclusive, rounding=rounding)
     shares = zip(worth, spread(amount, list(worth.values())), strict=True)
-    parts = [line_total(share, 1, taxed_by, inclusive=inclusive) for taxed_by, share in shares]
+    parts = [line_total(share, 1, taxed_by, inclusive=inclusive, rounding=rounding) for taxed_by, share in shares]
     net, gross = sum(part.net for part in parts), sum(part.gross for part in parts)
     return LineTotal(net, gross - net, gross, by_rate(parts, ()))
 

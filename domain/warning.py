@@ -76,6 +76,11 @@ class FallbackPrice(Notice):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FallbackTax(Notice):
+    """The provider of taxes gives no answer; the rates that are stored here count meanwhile."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class CartNotMerged(Notice):
     """The cart is as it was; `reason` is the code of the refusal."""
 

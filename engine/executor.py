@@ -17,6 +17,7 @@ from engine.known import arguments_of
 from engine.leaves import HandOver
 from engine.plan import Planner, Selection, plan_key
 from engine.run import Runner
+from engine.shared import Operation, shared
 
 READING: Final = (OperationType.QUERY,)
 
@@ -26,6 +27,8 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
 
     def execute_operation(self, serially: bool | None = None) -> Any:
         if self.operation.operation not in READING:
+            if hasattr(self.root_value, "executed"):
+                return self._shared(serially)
             return super().execute_operation(serially)
 
         def handed_over() -> Any:
@@ -69,6 +72,25 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
         except CancelledError:
             self.context_value.loaded.abandon()
             raise
+
+    async def _shared(self, serially: bool | None) -> Any:
+        """An item that others get as well."""
+        document = self.context_value.document
+
+        def execute(context: Any) -> Any:
+            executor = cast(BreadthFirstExecutor, cast(Any, self).build_per_event_executor(self.root_value))
+            executor.context_value = context
+            context.document = document
+            return executor.execute_here(serially)
+
+        if document is None:
+            return await _awaited(self.execute_here(serially))
+        operation = Operation.of(document, self.operation, self.variable_values)
+        return await shared(self.root_value, operation, self.context_value, execute)
+
+    def execute_here(self, serially: bool | None = False) -> Any:
+        """For this context alone, whoever else gets the same."""
+        return super().execute_operation(serially)
 
     async def _query(self) -> ExecutionResult:
         root = cast(GraphQLObjectType, self.schema.query_type)
@@ -122,3 +144,7 @@ class BreadthFirstExecutor(StrawberryGraphQLCoreExecutionContext):
     def _runner(self) -> Runner:
         arguments = arguments_of(self.schema, self.variable_values, hide_suggestions=self.hide_suggestions)
         return Runner(self.context_value, arguments)
+
+
+async def _awaited(result: Any) -> Any:
+    return await result if isawaitable(result) else result

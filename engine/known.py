@@ -5,7 +5,7 @@ wrong, is left to them.
 """
 
 from asyncio import CancelledError
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast
 
 from graphql import GraphQLSchema, OperationDefinitionNode
@@ -21,7 +21,7 @@ PLAIN: Final = (str, int, type(None))
 """Arguments that nobody can change."""
 
 
-Begin = Callable[[OperationDefinitionNode, VariableValues], None]
+Begin = Callable[[OperationDefinitionNode, VariableValues], Awaitable[None]]
 
 
 async def run_known(
@@ -47,9 +47,9 @@ async def run_known(
     if not isinstance(plan, Selection):
         return None
     context.document = document
-    if begin is not None:
-        begin(operation, coerced)
     try:
+        if begin is not None:
+            await begin(operation, coerced)
         (data,) = await Runner(context, arguments_of(schema, coerced)).objects(plan, [None])
     except CancelledError:
         context.loaded.abandon()

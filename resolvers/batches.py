@@ -23,12 +23,13 @@ def _one_of(key: Any) -> Any:
 
 
 def one(statement: Rows, key: Any) -> Batch:
-    """The one row whose `key` column has the value, or null."""
+    """The one row whose `key` column has the value, or null. Texts are `translated` for the operation."""
 
     wanted = statement.where(_one_of(key))
 
     async def load(ctx: Ctx, keys: list[Any]) -> list[Any]:
-        by_key = {row[key.key]: row for row in await ctx.read.records(wanted, keys=keys)}
+        found = await ctx.read.records(wanted, keys=keys, locales=ctx.locales)
+        by_key = {row[key.key]: row for row in found}
         return [by_key.get(k) for k in keys]
 
     return Batch(f"one by {key}", load)
@@ -40,7 +41,7 @@ def many(statement: Rows, key: Any) -> Batch:
     wanted = statement.where(_one_of(key))
 
     async def load(ctx: Ctx, keys: list[Any]) -> list[Any]:
-        return grouped(await ctx.read.records(wanted, keys=keys), key.key, keys)
+        return grouped(await ctx.read.records(wanted, keys=keys, locales=ctx.locales), key.key, keys)
 
     return Batch(f"many by {key}", load)
 
@@ -101,7 +102,8 @@ def connected(statement: Select[Any], key: Any, sort: Sort) -> Batch:
             parents = [parent for parent, asked in keys if asked == args]
             if shape(args) not in statements:
                 statements[shape(args)] = of_parents(args)
-            rows = await ctx.read.records(statements[shape(args)], keys=parents, **parameters(sort, args))
+            given = {"keys": parents, "locales": ctx.locales, **parameters(sort, args)}
+            rows = await ctx.read.records(statements[shape(args)], **given)
             for owner, found in zip(parents, grouped(rows, key.key, parents), strict=True):
                 pages[owner, args] = page_of(found, sort, args, lambda owner=owner: ctx.load(counts, owner))
         return [pages[k] for k in keys]

@@ -21,7 +21,7 @@ from domain.money import Money, minor_units
 from domain.processes.complete_cart import cancel_payment as end_payment
 from domain.processes.complete_cart import complete_cart
 from domain.processes.pay import Acting
-from domain.processes.quote_delivery import all_quoted, quoted, with_quotes
+from domain.processes.quote_cart import all_quoted, quoted, with_quotes
 from domain.refusal import under
 from domain.warning import Notice, ShortStock
 from engine.batch import Batch
@@ -36,8 +36,9 @@ order_of_cart = one(select(Order).where(Order.status != OrderStatus.PENDING), Or
 
 
 async def _assess(ctx: Ctx, keys: list[Any]) -> list[Any]:
-    """Of a delivery that was chosen, a price that nobody knows any more is asked for once."""
-    assessments = await assess(ctx.read, await ctx.loaded.load_many(cart_by_id, keys))
+    """Of a delivery that was chosen, a price that nobody knows any more is asked for once, and so are taxes."""
+    locale = next(iter(ctx.locales), None)
+    assessments = await assess(ctx.read, await ctx.loaded.load_many(cart_by_id, keys), locale)
     return [_kept(ctx, await quoted(ctx.shop, assessment)) for assessment in assessments]
 
 
@@ -110,8 +111,11 @@ def shown(ctx: Ctx, cart: Cart) -> Cart:
 
 
 def shown_as_assessed(ctx: Ctx, assessment: Assessment) -> Cart:
-    """The same with what it came to, unless somebody has still to be asked for a price."""
-    if assessment.delivery.chosen_unquoted is None:
+    """The same with what it came to, unless somebody has still to be asked for a price, or it is to be shown in another
+    locale than its own.
+    """
+    own = (ctx.locales or (assessment.cart.locale,))[0] == assessment.cart.locale
+    if own and assessment.delivery.chosen_unquoted is None and not assessment.tax.is_unquoted:
         ctx.loaded.prime(assessment_of_cart, assessment.cart.id, _kept(ctx, told(assessment)))
     return shown(ctx, assessment.cart)
 
@@ -125,7 +129,7 @@ def lines(assessment: Assessment) -> list[dict[str, Any]]:
             "price": line.price,
             "total": line.total,
             "currency": assessment.totals.currency,
-            "place": Place(assessment.cart.region_id, assessment.cart.channel_id),
+            "place": Place(assessment.cart.region_id, assessment.cart.channel_id, assessment.cart.customer_id),
         }
         for line in assessment.lines
     ]

@@ -45,7 +45,7 @@ async def create(ctx: Ctx, given: Any) -> dict[str, Any]:
     lines = _added(given.lines or [])
     region, channel = await ctx.region(), await ctx.channel()
     async with ctx.shop.tx() as tx:
-        empty, token = await carts.create(tx, region, ctx.actor, email, channel)
+        empty, token = await carts.create(tx, region, ctx.actor, email, channel, locale=_locale(ctx))
         assessment = await acknowledge(tx, await cart_lines.add_lines(tx, empty, lines))
     return {**_payload(ctx, assessment), "token": token}
 
@@ -58,10 +58,15 @@ async def create_from_order(ctx: Ctx, given: Any) -> dict[str, Any]:
         raise NotFound(path=("order_id",))
     region, channel = await ctx.region(), await ctx.channel()
     async with ctx.shop.tx() as tx:
-        empty, token = await carts.create(tx, region, ctx.actor, None, channel)
+        empty, token = await carts.create(tx, region, ctx.actor, None, channel, locale=_locale(ctx))
         filled, left_out = await reorder.fill_from_order(tx, empty, order.id)
         assessment = await acknowledge(tx, filled)
     return {**_payload(ctx, assessment, left_out), "token": token}
+
+
+def _locale(ctx: Ctx) -> str | None:
+    """In which its customer is written to about the order."""
+    return next(iter(ctx.locales), None)
 
 
 def _added(lines: list[Any]) -> list[AddLine]:

@@ -1,7 +1,7 @@
 """Products and what belongs to them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Container, Hashable, Iterable
 from dataclasses import replace
 from operator import itemgetter
 from typing import Any, cast
@@ -11,39 +11,55 @@ from sqlalchemy import Select, Uuid, any_, bindparam, select
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import (
-    Category,
-    Collection,
     Media,
     OptionValue,
     Product,
-    ProductCategory,
-    ProductCollection,
     ProductOption,
-    Region,
     Variant,
     VariantOptionValue,
 )
 from db.base import Base
-from domain import price
 from domain.availability import NOT_TRACKED, Availability, available
-from domain.price import Wanted
+from domain.handle import formerly
+from domain.product_details import TRANSLATED
 from domain.publication import FOR_SALE
+from domain.translation import translated
 from engine.batch import Batch
 from resolvers import ids
 from resolvers.batches import connected, grouped, itself, many, one, shared
 from resolvers.context import Ctx
 from resolvers.page import Listed, Page, PageArgs, Sort
 from resolvers.place import Place
-from resolvers.request_error import BadUserInput
+from resolvers.region import region_by_id as region_by_id
 
 
-def _shown(model: type[Base], *unseen: str) -> Select[Any]:
-    """Rows without the columns that nobody is shown: on long lists reading these took longer than all others."""
-    return cast("Select[Any]", select(*(column for column in model.__table__.c if column.key not in unseen)))
+def _shown(model: type[Base], *unseen: str, texts: Container[str] = ()) -> Select[Any]:
+    """Rows without the columns that nobody is shown: on long lists reading these took longer than all others. Those of
+    `texts` are in the operation's locale.
+    """
+    columns = (column for column in model.__table__.c if column.key not in unseen)
+    shown = (translated(model, column.key) if column.key in texts else column for column in columns)
+    return cast("Select[Any]", select(*shown))
 
 
-VARIANTS = _shown(Variant, "combination", "metadata", "allow_backorder", "taxable", "weight_unit", "created_at")
-PUBLISHED = _shown(Product, "metadata", "updated_at").where(FOR_SALE)
+def _columns(model: type[Base], names: Iterable[str]) -> Select[Any]:
+    """The rows with their ids and these columns alone."""
+    table = model.__table__.c
+    return cast("Select[Any]", select(table["id"], *(table[name] for name in names)))
+
+
+VARIANT_DETAILS = ("ean", "upc", "length_mm", "width_mm", "height_mm", "taxable", "metadata")
+"""Columns of a variant that few pages show."""
+VARIANT_FOR_STAFF = ("external_id", "allow_backorder", "weight_unit", "translations", "created_at")
+VARIANTS = _shown(Variant, "combination", *VARIANT_DETAILS, *VARIANT_FOR_STAFF, texts=("title",))
+DETAILS = ("material", "origin_country", "weight_grams", "length_mm", "width_mm", "height_mm", "metadata")
+"""Columns of a product that only detail pages show."""
+FOR_STAFF = (
+    "status", "external_id", "hs_code", "discountable", "tax_class_code", "workflow_code", "price_quantity",
+    "translations", "archived_at", "updated_at"
+)  # fmt: skip
+PRODUCTS = _shown(Product, *DETAILS, *FOR_STAFF, texts=TRANSLATED)
+PUBLISHED = PRODUCTS.where(FOR_SALE)
 """In the sales channel of the parameter `channel`."""
 LIVE_VARIANTS = VARIANTS.where(Variant.archived_at.is_(None))
 BY_ID = Sort("product.id", (Product.id,))
@@ -63,7 +79,7 @@ def for_sale(statement: Select[Any], key: Any) -> Batch:
             in_channel[own if place is None else place.channel].append(value)
         found: dict[Any, Any] = {}
         for channel, values in in_channel.items():
-            for row in await ctx.read.records(wanted, keys=values, channel=channel):
+            for row in await ctx.read.records(wanted, keys=values, channel=channel, locales=ctx.locales):
                 found[channel, row[key.key]] = row
         return [found.get((own if place is None else place.channel, value)) for value, place in keys]
 
@@ -72,8 +88,11 @@ def for_sale(statement: Select[Any], key: Any) -> Batch:
 
 product_by_id = shared(for_sale(PUBLISHED, Product.id), product=itemgetter(0))
 variant_by_id = one(VARIANTS, Variant.id)
+details_of_product = shared(
+    one(select(Product.id, *(Product.__table__.c[n] for n in DETAILS)), Product.id), product=itself
+)
+details_of_variant = shared(one(_columns(Variant, VARIANT_DETAILS), Variant.id))
 media_by_id = shared(one(select(Media), Media.id))
-region_by_id = one(select(Region), Region.id)
 media_of_product = shared(many(select(Media).order_by(Media.rank, Media.id), Media.product_id), product=itself)
 variants_of_product = shared(
     connected(LIVE_VARIANTS, Variant.product_id, Sort("variant.rank", (Variant.rank, Variant.id))),
@@ -81,42 +100,33 @@ variants_of_product = shared(
 )
 selected_options = shared(
     many(
-        select(VariantOptionValue.variant_id, ProductOption.name, OptionValue.name.label("value"))
+        select(
+            VariantOptionValue.variant_id, translated(ProductOption, "name"), translated(OptionValue, "name", "value")
+        )
         .join(ProductOption, ProductOption.id == VariantOptionValue.option_id)
         .join(OptionValue, OptionValue.id == VariantOptionValue.value_id)
         .order_by(ProductOption.rank),
         VariantOptionValue.variant_id,
     ),
 )
-categories_of_product = shared(
-    many(
-        select(ProductCategory.product_id, *Category.__table__.c)
-        .join(Category, Category.id == ProductCategory.category_id)
-        .order_by(Category.rank, Category.id),
-        ProductCategory.product_id,
-    ),
-    "category",
-    product=itself,
-)
-collections_of_product = shared(
-    many(
-        select(ProductCollection.product_id, *Collection.__table__.c)
-        .join(Collection, Collection.id == ProductCollection.collection_id)
-        .order_by(Collection.title, Collection.id),
-        ProductCollection.product_id,
-    ),
-    "collection",
-    product=itself,
-)
-
 
 OPTIONS = (
-    select(*ProductOption.__table__.c, OptionValue.id.label("value_id"), OptionValue.name.label("value_name"))
+    select(
+        ProductOption.id,
+        ProductOption.product_id,
+        translated(ProductOption, "name"),
+        ProductOption.rank,
+        OptionValue.id.label("value_id"),
+        translated(OptionValue, "name", "value_name"),
+        OptionValue.swatch_color,
+        OptionValue.swatch_media_id,
+    )
     .join(OptionValue, OptionValue.option_id == ProductOption.id)
     .order_by(ProductOption.rank, ProductOption.id, OptionValue.rank, OptionValue.id)
 )
 
 
+VALUES = _shown(OptionValue, "translations", texts=("name",))
 OPTIONS_OF_PRODUCTS = OPTIONS.where(ProductOption.product_id == any_(bindparam("products", type_=ARRAY(Uuid))))
 
 
@@ -127,12 +137,13 @@ def _with_values(rows: list[Any]) -> list[dict[str, Any]]:
         option = options.get(row["id"])
         if option is None:
             option = options[row["id"]] = {**row, "values": []}
-        option["values"].append({"id": row["value_id"], "name": row["value_name"]})
+        swatch = {"swatch_color": row["swatch_color"], "swatch_media_id": row["swatch_media_id"]}
+        option["values"].append({"id": row["value_id"], "name": row["value_name"], **swatch})
     return list(options.values())
 
 
 async def _options(ctx: Ctx, products: list[UUID]) -> list[Any]:
-    rows = await ctx.read.records(OPTIONS_OF_PRODUCTS, products=products)
+    rows = await ctx.read.records(OPTIONS_OF_PRODUCTS, products=products, locales=ctx.locales)
     return grouped(_with_values(rows), "product_id", products)
 
 
@@ -143,7 +154,8 @@ OPTIONS_FOR_SALE = OPTIONS.join(Product, Product.id == ProductOption.product_id)
 
 async def _option(ctx: Ctx, options: list[UUID]) -> list[Any]:
     """Only those of products that can be seen."""
-    rows = await ctx.read.records(OPTIONS_FOR_SALE, options=options, channel=await ctx.channel())
+    wanted = {"options": options, "channel": await ctx.channel(), "locales": ctx.locales}
+    rows = await ctx.read.records(OPTIONS_FOR_SALE, **wanted)
     by_id = {option["id"]: option for option in _with_values(rows)}
     return [by_id.get(option) for option in options]
 
@@ -152,9 +164,9 @@ options_of_product = shared(Batch("options of product", _options), product=itsel
 option_by_id = Batch("option by id", _option)
 
 
-published = Listed(PUBLISHED, BY_ID)
+published = Listed(PUBLISHED, BY_ID, planned_once=True)
 BY_HANDLE = PUBLISHED.where(Product.handle == bindparam("handle"))
-REGIONS = select(Region).order_by(Region.is_default.desc(), Region.name)
+FORMERLY = formerly(Product, PUBLISHED)
 
 
 async def products(ctx: Ctx, args: PageArgs) -> Page:
@@ -163,24 +175,17 @@ async def products(ctx: Ctx, args: PageArgs) -> Page:
 
 
 async def product(ctx: Ctx, by: Any) -> Product | None:
-    """By handle or by id; drafts are nowhere to be seen."""
+    """By handle, also by one that it had before, or by id; drafts are nowhere to be seen."""
     if by.handle is not None:
-        row = await ctx.read.first(BY_HANDLE, handle=by.handle, channel=await ctx.channel())
-        ctx.reads.add("products" if row is None else row.id)
+        wanted = {"handle": by.handle, "channel": await ctx.channel(), "locales": ctx.locales}
+        row = await ctx.read.first(BY_HANDLE, **wanted)
+        if row is None:
+            ctx.reads.add("products")  # another one may take the handle
+            row = await ctx.read.first(FORMERLY, **wanted)
+        if row is not None:
+            ctx.reads.add(row.id)
         return row
     return await ctx.load(product_by_id, (ids.decode("Product", by.id, "by", "id"), None))
-
-
-async def regions(ctx: Ctx) -> list[Region]:
-    ctx.reads.add("region")
-    return await ctx.read.all(REGIONS)
-
-
-async def _prices(ctx: Ctx, keys: list[tuple[UUID, int, UUID | None]]) -> list[Any]:
-    """Keys are (variant, quantity, region); region null: that of the operation."""
-    elsewhere = all(region is not None for _, _, region in keys)
-    own = None if elsewhere else (await ctx.region()).id
-    return await price.best(ctx.read, [Wanted(v, quantity, region or cast(UUID, own)) for v, quantity, region in keys])
 
 
 def _in_place(batch: Batch, within: Callable[[Any, Place | None], Hashable] = lambda key, _: key) -> Batch:
@@ -214,20 +219,6 @@ async def _variants(ctx: Ctx, keys: list[tuple[UUID, PageArgs, Place | None]]) -
 
 
 variants_in_place = shared(Batch("variants in place", _variants), product=itemgetter(0))
-price_of_variant = shared(Batch("price of variant", _prices), "region")
-
-
-def price_keys(variants: Sequence[Any], quantity: int) -> list[tuple[UUID, int, UUID | None] | None]:
-    if not 1 <= quantity <= 1_000_000:
-        raise BadUserInput("A quantity is 1 to 1,000,000.", "quantity")
-    return [_price_key(variant, quantity, variant.get("place")) for variant in variants]
-
-
-def _price_key(variant: Any, quantity: int, place: Place | None) -> tuple[UUID, int, UUID | None] | None:
-    """None, so no price, for what lies in a cart and is not for sale there any more."""
-    if place is None:
-        return variant["id"], quantity, None
-    return (variant["id"], quantity, place.region) if variant.get("live", True) else None
 
 
 async def _availability(ctx: Ctx, keys: list[tuple[UUID, bool]]) -> list[Availability]:

@@ -7,9 +7,9 @@ from sqlalchemy import false, select, true
 
 from db import Channel, ProductChannel
 from domain import channel as channels
-from domain import publication
 from domain.channel import CreateChannel, UpdateChannel
-from domain.publication import Publish
+from domain.publication import PRODUCTS
+from domain.publishing import Window
 from resolvers import ids
 from resolvers.batches import one
 from resolvers.context import Ctx
@@ -55,15 +55,15 @@ async def archive(ctx: Ctx, given: Any) -> dict[str, Any]:
 
 async def publish(ctx: Ctx, given: Any) -> dict[str, Any]:
     product_id, channel_id = _named(given)
-    command = Publish(product_id, channel_id, given.published_from, given.published_until)
+    window = Window(channel_id, given.published_from, given.published_until)
     async with ctx.shop.tx() as tx:
-        return {"publication": await publication.publish(tx, command, ctx.actor)}
+        return {"publication": await PRODUCTS.publish(tx, product_id, window, ctx.actor)}
 
 
 async def unpublish(ctx: Ctx, given: Any) -> dict[str, Any]:
     product_id, channel_id = _named(given)
     async with ctx.shop.tx() as tx:
-        await publication.unpublish(tx, product_id, channel_id, ctx.actor)
+        await PRODUCTS.unpublish(tx, product_id, channel_id, ctx.actor)
     return {"product_id": given.product_id}
 
 

@@ -1,7 +1,7 @@
 """What one operation knows: who asks, in which region, and what was loaded already."""
 
 import asyncio
-from collections.abc import Hashable
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +21,7 @@ from domain.channel import Bound
 from domain.processes.shop import Shop
 from domain.refusal import Refusal
 from domain.session import Begun
+from domain.translation import conventions, fallbacks
 from engine.batch import Batch, Loaded
 from engine.plan import Selection
 from resolvers import ids
@@ -41,6 +42,7 @@ _SIGNED_IN = {
     SIGNED_IN_CUSTOMER: (ActorKind.CUSTOMER,),
     SIGNED_IN_STAFF: (ActorKind.STAFF,),
 }
+NO_LOCALE = "This is not a locale such as de-DE."
 WITHOUT_PERMISSION = {PUBLIC, *_SIGNED_IN}
 """What a field can need besides permissions."""
 
@@ -95,14 +97,19 @@ class Cookies(Protocol):
     def clear(self, kind: ActorKind) -> None: ...
 
 
-class Wakes(Protocol):
-    """Resolves whenever something about the topic may have changed, or so many seconds have passed."""
-
-    async def wait(self, seconds: float) -> None: ...
-
-
 class Live(Protocol):
-    def listen(self, topic: str) -> AbstractAsyncContextManager[Wakes]: ...
+    """What streams of a process share; see resolvers/live.py."""
+
+    feed: Any
+    watches: Any
+
+    def listen(self, topic: str, listener: Any) -> AbstractAsyncContextManager[Any]:
+        """Wakes it whenever something about the topic may have changed."""
+        ...
+
+    def asked(self, what: str, load: Callable[[Read, list[Any]], Awaitable[Any]]) -> Any:
+        """Asks for what many streams want to know at the same moment by one call."""
+        ...
 
 
 class Passwords(Protocol):
@@ -220,9 +227,27 @@ class Ctx:
             return self.live_order
         return self.tokens.read_order_token(token) if token else None
 
+    @property
+    def locales(self) -> tuple[str, ...]:
+        """Where the texts of this operation are looked for, the closest locale first (`translated`)."""
+        return fallbacks(self.choice.locale)
+
+    async def check_choice(self) -> None:
+        """Refuses an operation that is to take place nowhere, or in no language, before anything of it is done."""
+        chosen = self.choice
+        if chosen.locale is not None and conventions(chosen.locale) is None:
+            raise BadUserInput(NO_LOCALE, "locale")
+        if chosen.region is not None or chosen.country is not None:
+            await self._found_region()
+        if chosen.channel is not None:
+            await self.channel()
+
     async def region(self) -> Region:
         """The region of this operation, found once however many fields ask."""
         self.reads.add("region")
+        return await self._found_region()
+
+    async def _found_region(self) -> Region:
         if self._region is None:
             self._region = asyncio.ensure_future(find_region(self.read, self.choice))
         return await self._region
@@ -234,6 +259,10 @@ class Ctx:
         if self._channel is None:
             self._channel = asyncio.ensure_future(find_channel(self.read, self.choice.channel, self.bound))
         return await self._channel
+
+    def adopt_place(self, other: "Ctx") -> None:
+        """Where another operation found that it takes place, which was asked for in the same words."""
+        self._region, self._channel = other._region, other._channel
 
     @property
     def resolved_region(self) -> Any:
@@ -276,7 +305,9 @@ _BY_ID = Region.id == bindparam("region")
 _BY_COUNTRY = Region.id == (
     select(RegionCountry.region_id).where(RegionCountry.country == bindparam("country")).scalar_subquery()
 )
-_REGION: Select[Any] = select(*Region.__table__.c, channels.DEFAULT.label("default_channel_id"))
+_REGION: Select[Any] = select(*Region.__table__.c, channels.DEFAULT.label("default_channel_id")).where(
+    Region.archived_at.is_(None)
+)
 _REGIONS = {
     (False, False): _REGION.order_by(Region.is_default.desc(), Region.id).limit(1),
     (True, False): _REGION.where(_BY_ID),

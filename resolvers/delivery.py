@@ -79,7 +79,7 @@ async def _currency(read: Read, statement: Any, key: UUID, path: str) -> str:
 
 
 def _draft(ctx: Ctx, given: Any, currency: str) -> DeliveryDraft:
-    plain = ("code", "name", "position", "active", "tax_treatment", "provider")
+    plain = ("code", "name", "position", "active", "tax_treatment", "tax_class_code", "provider")
     with under("option"):
         if given.provider != LOCAL and given.provider not in ctx.shop.deliveries:
             known = ", ".join([LOCAL, *sorted(ctx.shop.deliveries)])

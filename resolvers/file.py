@@ -10,12 +10,11 @@ from sqlalchemy import select
 from db import File
 from db.file import FilePurpose, FileState
 from domain import file as files
-from domain import product_media, storage
+from domain import storage
 from domain.attempt import Limit
 from domain.file import UPLOAD_WITHIN, PrepareUpload
 from domain.processes.complete_upload import complete_upload
 from domain.processes.receive_file import files_of
-from domain.product_media import AddMedia
 from domain.refusal import ValidationFailed
 from domain.storage import Announced
 from resolvers import ids
@@ -68,14 +67,6 @@ async def complete(ctx: Ctx, given: Any) -> dict[str, Any]:
     file_id = ids.decode("File", given.file_id, "file_id")
     await complete_upload(ctx.shop, file_id, ctx.actor, ctx.order_access(given.access_token))
     return {"file": await ctx.load(file_by_id, file_id)}
-
-
-async def add_product_media(ctx: Ctx, given: Any) -> dict[str, Any]:
-    product = ids.decode("Product", given.product_id, "product_id")
-    file_id = ids.decode("File", given.file_id, "file_id")
-    command = AddMedia(product, file_id, given.alt, files_of(ctx.shop).address)
-    async with ctx.shop.tx() as tx:
-        return {"media": await product_media.add(tx, command, ctx.actor)}
 
 
 async def find(ctx: Ctx, file_id: UUID) -> File | None:

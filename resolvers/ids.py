@@ -1,11 +1,13 @@
 """Public ids: TypeIDs (a prefix that names the kind, an underscore, the UUID in base32). See the TypeID spec, 0.3."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 from uuid import UUID
 
 from typeid import base32
 
-from domain.refusal import ValidationFailed
+from domain.refusal import ValidationFailed, gathered, under
 
 SUFFIX: Final = 26
 PREFIXES: Final = {
@@ -24,6 +26,7 @@ PREFIXES: Final = {
     "File": "file",
     "Fulfilment": "fulfilment",
     "Media": "media",
+    "Notification": "notification",
     "Order": "order",
     "OrderLine": "orderline",
     "OptionValue": "value",
@@ -31,6 +34,8 @@ PREFIXES: Final = {
     "PaymentAttempt": "attempt",
     "PaymentOperation": "operation",
     "PaymentSession": "paysession",
+    "PriceList": "pricelist",
+    "PriceRow": "price",
     "Product": "prod",
     "ProductOption": "option",
     "Region": "region",
@@ -42,6 +47,8 @@ PREFIXES: Final = {
     "StockLocation": "stocklocation",
     "StockSettings": "stocksettings",
     "StoreCredit": "credit",
+    "TaxClass": "taxclass",
+    "TaxRate": "taxrate",
     "Ticket": "ticket",
     "TicketProof": "proof",
     "Variant": "variant",
@@ -72,3 +79,10 @@ def decode(kind: str, public: str, *path: str) -> UUID:
             return key
     a = "an" if kind[0] in "AEIOU" else "a"
     raise ValidationFailed(f"This is not the id of {a} {kind}: such ids begin with {PREFIXES[kind]}_.", path=path)
+
+
+def decode_all(kind: str, publics: Sequence[str], path: str) -> list[UUID]:
+    """The keys of several, each refused at its position."""
+    parts = [((str(i),), partial(decode, kind, public)) for i, public in enumerate(publics)]
+    with under(path):
+        return gathered(parts)

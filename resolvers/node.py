@@ -9,8 +9,6 @@ from sqlalchemy import false, select, true
 
 from db import (
     Cart,
-    Category,
-    Collection,
     Customer,
     CustomerAddress,
     CustomerGroup,
@@ -34,20 +32,24 @@ from resolvers import (
     balance,
     cart,
     catalog,
+    category,
     channel,
+    collection,
     customer,
     delivery,
     file,
     fulfilment,
     ids,
+    notification,
     order,
+    price_admin,
     staff,
     stock,
+    tax,
     ticket,
     ticket_reply,
     workflow,
 )
-from resolvers.batches import one
 from resolvers.context import Ctx
 from resolvers.request_error import BadUserInput
 
@@ -125,9 +127,9 @@ FINDERS: Final[Mapping[str, Finder]] = {
     "CannedReply": ticket_reply.find,
     "Cart": _cart,
     "CartLine": cart.line,
-    "Category": _loaded(one(select(Category), Category.id)),
+    "Category": _loaded(category.category_by_id),
     "Channel": channel.find,
-    "Collection": _loaded(one(select(Collection), Collection.id)),
+    "Collection": collection.find_node,
     "Customer": _customer,
     "CustomerAddress": _customer_address,
     "CustomerGroup": _customer_group,
@@ -138,15 +140,17 @@ FINDERS: Final[Mapping[str, Finder]] = {
     "Media": _for_sale(catalog.for_sale(select(Media).join(Product).where(FOR_SALE), Media.id)),
     "OptionValue": _for_sale(
         catalog.for_sale(
-            select(*OptionValue.__table__.c)
-            .join(ProductOption, ProductOption.id == OptionValue.option_id)
+            catalog.VALUES.join(ProductOption, ProductOption.id == OptionValue.option_id)
             .join(Product, Product.id == ProductOption.product_id)
             .where(FOR_SALE),
             OptionValue.id,
         )
     ),
+    "Notification": notification.find,
     "Order": _order,
     "OrderLine": _order_line,
+    "PriceList": price_admin.find_list,
+    "PriceRow": price_admin.find_price,
     "Product": _for_sale(catalog.product_by_id),
     "ProductOption": _loaded(catalog.option_by_id),
     "Region": _loaded(catalog.region_by_id),
@@ -154,6 +158,8 @@ FINDERS: Final[Mapping[str, Finder]] = {
     "Staff": staff.find,
     "StoreCredit": balance.find_store_credit,
     **stock.FINDERS,
+    "TaxClass": tax.find_class,
+    "TaxRate": tax.find_rate,
     "Ticket": _ticket,
     "TicketProof": ticket.find_proof,
     "Workflow": workflow.find,

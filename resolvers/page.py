@@ -6,17 +6,18 @@ import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, func, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, func, literal_column, select, tuple_
 from sqlalchemy.types import TypeEngine
 
 from db.connection import to_json
 from resolvers.context import Ctx
 from resolvers.request_error import BadUserInput
 
+T = TypeVar("T")
 LARGEST_PAGE: Final = 100
 DEFAULT_PAGE: Final = 20
 COUNT_CAP: Final = 10_000
@@ -104,17 +105,19 @@ class Page:
     count: Callable[[], Awaitable[int]]
 
 
-def paged(statement: Select[Any], sort: Sort, args: PageArgs) -> Select[Any]:
+def paged(statement: Select[Any], sort: Sort, args: PageArgs, most: int | None = None) -> Select[Any]:
     """The page and one row more, which tells whether there is another page; to be run with its `parameters`.
 
-    The statement depends on the `shape` of the arguments only.
+    The statement depends on the `shape` of the arguments only; or on `most`, so many rows, as well.
     """
     key = tuple_(*sort.columns)
     for side, wanted in (("after", args.after), ("before", args.before)):
         if wanted is not None:
             edge = tuple_(*_open(sort, side))
             statement = statement.where(key > edge if (side == "after") != sort.descending else key < edge)
-    return statement.order_by(*sort.directed(sort.columns, args)).limit(bindparam("rows", type_=Integer))
+    return statement.order_by(*sort.directed(sort.columns, args)).limit(
+        bindparam("rows", type_=Integer) if most is None else literal_column(str(most), Integer)
+    )
 
 
 def _open(sort: Sort, side: str) -> list[Any]:
@@ -148,20 +151,30 @@ def page_of(rows: Sequence[Any], sort: Sort, args: PageArgs, count: Callable[[],
     )
 
 
-class Listed:
-    """A whole list in its order. Its statements are built once, for each shape of arguments."""
+LIMITS: Final = (11, 26, 51, LARGEST_PAGE + 1)
 
-    def __init__(self, statement: Select[Any], sort: Sort) -> None:
-        self._statement, self._sort = statement, sort
+
+class Listed:
+    """A whole list in its order. Its statements are built once, for each shape of arguments.
+
+    One that is `planned_once` reads up to the next of `LIMITS`: of a limit that is a parameter PostgreSQL makes a new
+    plan each time, as it knows no other way to learn how few rows are wanted. That took longer than the page itself.
+    """
+
+    def __init__(self, statement: Select[Any], sort: Sort, *, planned_once: bool = False) -> None:
+        self._statement, self._sort, self._planned_once = statement, sort, planned_once
         self._pages: dict[Any, Select[Any]] = {}
         capped = statement.with_only_columns(sort.columns[-1]).limit(COUNT_CAP + 1).subquery()
         self._count = select(func.count().label("count")).select_from(capped)
 
     async def page(self, ctx: Ctx, args: PageArgs, **given: Any) -> Page:
         """A page; it is counted only when someone asks, and never beyond the cap. `given` is what is left open."""
-        statement = self._pages.get(shape(args))
+        most = next(limit for limit in LIMITS if limit > args.size) if self._planned_once else None
+        key = shape(args), most
+        statement = self._pages.get(key)
         if statement is None:
-            statement = self._pages[shape(args)] = paged(self._statement, self._sort, args)
+            statement = self._pages[key] = paged(self._statement, self._sort, args, most)
+        given["locales"] = ctx.locales
         rows = await ctx.read.records(statement, **parameters(self._sort, args), **given)
 
         async def count() -> int:
@@ -171,11 +184,11 @@ class Listed:
         return page_of(rows, self._sort, args, once(count))
 
 
-def once(ask: Callable[[], Awaitable[int]]) -> Callable[[], Awaitable[int]]:
+def once(ask: Callable[[], Awaitable[T]]) -> Callable[[], Awaitable[T]]:
     """Asks when it is first called; later calls wait for the same answer."""
-    asked: list[asyncio.Future[int]] = []
+    asked: list[asyncio.Future[T]] = []
 
-    async def answer() -> int:
+    async def answer() -> T:
         if not asked:
             asked.append(asyncio.ensure_future(ask()))
         return await asked[0]

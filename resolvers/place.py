@@ -13,10 +13,14 @@ ARGUMENT = "channel"
 
 
 class Place(NamedTuple):
-    """The region and the channel of the cart through which one came to a thing: it is read there."""
+    """The region, the channel and the customer of the cart through which one came to a thing: it is read there.
+
+    Customer null: a guest's cart.
+    """
 
     region: UUID
     channel: UUID
+    customer: UUID | None = None
 
 
 async def find_channel(read: Read, named: str | None, bound: Bound | None) -> UUID:

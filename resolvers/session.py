@@ -2,7 +2,7 @@
 
 import ipaddress
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -10,7 +10,7 @@ from uuid import UUID
 
 from db.connection import Tx
 from db.workflow import ActorKind
-from domain import api_key, attempt, session
+from domain import attempt, session
 from domain.attempt import Limit
 from domain.refusal import ValidationFailed
 from domain.session import Begun, Device, SessionEnded
@@ -62,27 +62,12 @@ async def succeeded(tx: Tx, limits: Limits, who: str) -> None:
     await attempt.forget(tx, limits.account, who)
 
 
-async def check_still(ctx: Ctx) -> None:
-    """For streams: who signed in must still be; what they may do is what they may do now."""
-    actor = ctx.actor
-    if actor.id is not None and actor.session_id is not None:
-        who = actor.kind, actor.id, actor.session_id
-        granted = await session.granted(ctx.read, *who, factor_demanded=actor.factor_demanded)
-    elif actor.api_key_id is not None:
-        granted = await api_key.scopes(ctx.read, actor.api_key_id)
-    else:
-        return
-    if granted is None:
-        raise Unauthenticated("This sign-in has ended; sign in again and resume with the last seq.")
-    ctx.actor = replace(actor, permissions=granted)
-
-
-def seconds_left(ctx: Ctx) -> float:
-    """Until the sign-in expires; one that has expired ends the stream."""
+def seconds_left(ctx: Ctx, resume: str) -> float:
+    """Until the sign-in expires; one that has expired ends the stream, which can be resumed with the last `resume`."""
     until = ctx.actor.expires_at
     seconds = (until - datetime.now(UTC)).total_seconds() if until is not None else math.inf
     if seconds <= 0:
-        raise Unauthenticated("The sign-in has expired; sign in again and resume with the last seq.")
+        raise Unauthenticated(f"The sign-in has expired; sign in again and resume with the last {resume}.")
     return seconds
 
 

@@ -7,21 +7,20 @@ from uuid import UUID
 from sqlalchemy import any_, bindparam, select, text
 
 from db import Staff, Ticket, TicketBrief, TicketEvent, TicketProof, WorkflowState, WorkflowTransition
+from db.connection import Read
 from db.ticket import Visibility
 from db.workflow import ActorKind, StateKind
 from domain import ticket as tickets_
-from domain.actor import OrderAccess
 from domain.ticket_requirement import RequiredAction
 from domain.ticket_unread import reads_as_staff
 from engine.batch import Batch
 from resolvers import file, ids
+from resolvers.audience import SharedItem
 from resolvers.batches import grouped, many, one
 from resolvers.context import Ctx
-from resolvers.request_error import BadUserInput, Unauthenticated
-from resolvers.session import check_still, seconds_left
+from resolvers.request_error import BadUserInput
+from resolvers.watch import Watch
 
-CHECK_EVERY = 5.0
-"""Seconds after which a stream looks by itself whether it may still be read."""
 AT_ONCE = 100
 """How many events a stream holds in memory: it reads the next ones when its client has taken these."""
 
@@ -240,15 +239,20 @@ async def find_proof(ctx: Ctx, key: UUID) -> TicketProof | None:
     return await ctx.read.first(_OF_PROOF.where(theirs), proof_id=key)
 
 
+NOT_READ: Final = "This ticket may no longer be read."
+
+
 async def ticket_events(
     ctx: Ctx, ticket_id: str, access_token: str | None, after_seq: int | None
 ) -> AsyncGenerator[dict[str, Any]]:
     """The state now (unless the caller says what it has seen), then every change once and in order."""
     key, access = ids.decode("Ticket", ticket_id, "ticketId"), ctx.order_access(access_token)
-    async with ctx.live.listen(f"ticket:{key}") as wakes:
+    watch = Watch(ctx, resume="seq")
+    async with ctx.live.listen(f"ticket:{key}", watch), ctx.live.watches.watching(watch):
         found = await tickets_.find(ctx.read, key, ctx.actor, access)
         if found is None:
             raise BadUserInput("There is no such ticket, or it is not yours.", "ticketId")
+        watch.of("tickets:read", found.order_id, access, NOT_READ)
         if after_seq is not None and not 0 <= after_seq <= found.last_seq:
             yield {"__typename": "ResyncRequired", "seq": found.last_seq}
             return
@@ -256,23 +260,50 @@ async def ticket_events(
         if seen is None:
             seen = found.last_seq
             yield {"__typename": "TicketSnapshot", "seq": seen, "ticket": found}
+        del found  # a stream that waits does not hold what it has told
         while True:
-            changes = await _changes(ctx, key, access, seen)
-            for event in changes:
-                seconds_left(ctx)
+            await ctx.live.watches.still(watch)
+            changes = await _changes(ctx, key, seen)
+            for n, change in enumerate(changes):
+                if n:
+                    await ctx.live.watches.still(watch)
                 ctx.loaded.clear()
-                seen = event.seq
-                yield {"__typename": "TicketChange", "seq": seen, "event": event_item(event), "ticket_id": key}
-            if len(changes) < AT_ONCE:
-                await wakes.wait(min(CHECK_EVERY, seconds_left(ctx)))
+                seen = change["seq"]
+                yield change
+                del change
+            is_behind = len(changes) == AT_ONCE
+            del changes
+            if not is_behind:
+                await watch.wait()
 
 
-async def _changes(ctx: Ctx, key: UUID, access: OrderAccess | None, seen: int) -> Sequence[TicketEvent]:
-    """The next of what came after `seen`; asks anew each time whether the caller may still read the ticket."""
-    await check_still(ctx)
-    now = await tickets_.find(ctx.read, key, ctx.actor, access)
-    if now is None:
-        raise Unauthenticated("This ticket may no longer be read.")
-    if now.last_seq == seen:
-        return ()
-    return await tickets_.history(ctx.read, key, seen, internal=sees_internal(ctx), most=AT_ONCE)
+async def _changes(ctx: Ctx, key: UUID, seen: int) -> Sequence[SharedItem]:
+    """The next of what came after `seq`: one reading, and one item each, for all who ask for them at this moment."""
+
+    async def load(read: Read, asked: list[tuple[UUID, int, bool]]) -> dict[Any, Any]:
+        keys = {"tickets": [one for one, _, _ in asked], "seqs": [seq for _, seq, _ in asked]}
+        rows = await read.records(_AFTER, **keys, internal=[internal for _, _, internal in asked], most=AT_ONCE)
+        found: dict[Any, list[SharedItem]] = {}
+        for row in rows:
+            found.setdefault(asked[row.n - 1], []).append(_change(row))
+        return found
+
+    return await ctx.live.asked("events of tickets", load)((key, seen, sees_internal(ctx))) or ()
+
+
+def _change(row: Any) -> SharedItem:
+    event = event_item(row)
+    return SharedItem({"__typename": "TicketChange", "seq": row.seq, "event": event, "ticket_id": row.ticket_id})
+
+
+_AFTER: Final = text(
+    """
+    SELECT key.n, event.* FROM unnest(CAST(:tickets AS uuid[]), CAST(:seqs AS int[]), CAST(:internal AS boolean[]))
+        WITH ORDINALITY AS key (ticket_id, seq, internal, n)
+    CROSS JOIN LATERAL (
+        SELECT * FROM ticket_event WHERE ticket_id = key.ticket_id AND seq > key.seq
+          AND (key.internal OR visibility = 'public')
+        ORDER BY seq LIMIT :most
+    ) AS event ORDER BY key.n, event.seq
+    """
+)

@@ -1,5 +1,6 @@
 """Lists of tickets: the board of staff with its columns, filtered pages, and the tickets of a customer."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
@@ -9,18 +10,23 @@ from sqlalchemy import (
     Integer,
     Text,
     Uuid,
+    any_,
     bindparam,
     cast,
     func,
+    literal,
     or_,
     select,
     text,
     true,
 )
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import Order, OrderLine, Ticket, TicketEvent, TicketStaffRead, Workflow, WorkflowState
+from db.connection import Read
 from db.ticket import TicketEventKind, TicketPriority
 from db.workflow import StateKind
+from domain.event_log import GENERATION, SEEN
 from engine.batch import Batch
 from resolvers import ids
 from resolvers.batches import connected
@@ -179,8 +185,27 @@ _BOARD: Final = (
 )
 
 
+# One row at least, so that what else was asked for is there when no ticket is.
+_ONE: Final = select(literal(1).label("one")).subquery()
+_SHOWN: Final = _BOARD.subquery()
+_LIVE: Final = (
+    select(SEEN, GENERATION, _SHOWN)
+    .select_from(_ONE.outerjoin(_SHOWN, true()))
+    .order_by(_SHOWN.c.state, _SHOWN.c.place)
+)
+
+
 async def board(ctx: Ctx, workflow: str, filter_: Any, per_column: int) -> dict[str, Any] | None:
     """Null without such a workflow. States of earlier versions are shown while tickets are in them."""
+    return await _board(ctx, _BOARD, workflow, filter_, per_column)
+
+
+async def live_board(ctx: Ctx, workflow: str, filter_: Any, per_column: int) -> dict[str, Any] | None:
+    """The same, with a row (`read`) that says what the reading of its tickets saw."""
+    return await _board(ctx, _LIVE, workflow, filter_, per_column)
+
+
+async def _board(ctx: Ctx, statement: Any, workflow: str, filter_: Any, per_column: int) -> dict[str, Any] | None:
     if not 1 <= per_column <= MOST_IN_COLUMN:
         raise BadUserInput(f"A column shows 1 to {MOST_IN_COLUMN} tickets.", "perColumn")
     states = await ctx.read.records(_COLUMNS, workflow=workflow)
@@ -188,10 +213,41 @@ async def board(ctx: Ctx, workflow: str, filter_: Any, per_column: int) -> dict[
         return None
     given = {**_parameters(ctx, filter_, None), "workflow": workflow, "per_column": per_column}
     shown: dict[str, list[Any]] = {}
-    for row in await ctx.read.records(_BOARD, **given):
-        shown.setdefault(row.state, []).append(row)
+    rows = await ctx.read.records(statement, **given)
+    for row in rows:
+        if row.id is not None:
+            shown.setdefault(row.state, []).append(row)
     columns = [_column(state, shown.get(state.code, [])) for state in states if state.is_current or state.code in shown]
-    return {"workflow": workflow, "columns": columns}
+    return {"workflow": workflow, "columns": columns, "read": rows[0] if rows else None}
+
+
+_FITTING: Final = _JOINED.with_only_columns(Ticket.id).where(
+    Ticket.id == any_(bindparam("tickets", type_=ARRAY(Uuid))), RUNNING | (Ticket.state_since > ENDED_SINCE)
+)
+
+
+def asked_for(ctx: Ctx, workflow: str, filter_: Any) -> dict[str, Any]:
+    """What a board is of, as `fits` takes it."""
+    return {**_parameters(ctx, filter_, None), "workflow": workflow}
+
+
+async def fits(ctx: Ctx, ticket_id: UUID, wanted: Mapping[str, Any]) -> bool:
+    """Whether the ticket is on such a board now; asked together with all streams that ask at this moment.
+
+    What is unread is so for somebody; all else is the same for whoever asks for it.
+    """
+    of_whom = wanted["me"] if wanted["unread"] is not None else None
+    key = tuple({**wanted, "me": of_whom}.items())
+
+    async def load(read: Read, asked: list[tuple[Any, UUID]]) -> dict[Any, bool]:
+        found: dict[Any, bool] = {}
+        for given in {given for given, _ in asked}:
+            tickets = [one for of, one in asked if of == given]
+            on_it = await read.scalars(_FITTING, tickets=tickets, **dict(given))
+            found |= {(given, one): True for one in on_it}
+        return found
+
+    return bool(await ctx.live.asked("tickets on a board", load)((key, ticket_id)))
 
 
 def _column(state: Any, rows: list[Any]) -> dict[str, Any]:

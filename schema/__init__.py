@@ -23,26 +23,36 @@ from strawberry.types.graphql import OperationType
 from engine.documents import Documents, KnownDocuments
 from engine.executor import BreadthFirstExecutor
 from engine.known import run_known
+from engine.known_stream import KnownStream
+from engine.limits import Limits
+from engine.shared import Operation
 from resolvers.context import Ctx
+from resolvers.request_error import RequestError
 from schema.balance_errors import BALANCE_ERRORS
 from schema.build import COLUMN, MODEL, NEEDS, value_of
+from schema.category import CATEGORY_ERRORS
 from schema.context import ContextDirective, choose, in_context
 from schema.errors import ERROR_TYPES
 from schema.file_errors import FILE_ERRORS
 from schema.operation import MaySubscribeOnly, NeedsStream, OneOperation, OnlySubscribing
+from schema.region_errors import REGION_ERRORS
 from schema.roots import Mutation, Query, Subscription
 from schema.scalars import SCALARS
 from schema.ticket_errors import TICKET_ERRORS
 from schema.ticket_event import TYPES as TICKET_EVENTS
+from schema.variant_errors import VARIANT_ERRORS
 from schema.warning import WARNING_TYPES
 
 ONLY_BEHIND_INTERFACES: tuple[type, ...] = (
     *ERROR_TYPES,
     *WARNING_TYPES,
     *BALANCE_ERRORS,
+    *CATEGORY_ERRORS,
     *FILE_ERRORS,
+    *REGION_ERRORS,
     *TICKET_ERRORS,
     *TICKET_EVENTS.values(),
+    *VARIANT_ERRORS,
 )
 
 
@@ -51,11 +61,12 @@ class Schema(strawberry.Schema):
 
     documents: Documents
     """Those that were run before."""
+    limits: Limits = Limits()
     breadth_first: bool = False
 
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
         del sync
-        return [KnownDocuments(self.documents), OneOperation(), OnlySubscribing(), ContextDirective()]
+        return [KnownDocuments(self.documents, self.limits), OneOperation(), OnlySubscribing(), ContextDirective()]
 
     async def execute(
         self,
@@ -89,18 +100,57 @@ class Schema(strawberry.Schema):
         self, query: str, name: str | None, variables: dict[str, Any] | None, ctx: Ctx
     ) -> dict[str, Any] | None:
         schema = cast(Any, self)._schema
+        document = self.documents.find(query)
+        if document is not None and document.cost(name, variables) > self.limits.cost:
+            return None
 
-        def begin(operation: OperationDefinitionNode, variables: VariableValues) -> None:
+        async def begin(operation: OperationDefinitionNode, variables: VariableValues) -> None:
             ctx.read_on_one_connection()
             if operation.directives:
                 choose(schema, ctx, operation, variables)
             ctx.executing()
+            await ctx.check_choice()
 
-        return await run_known(schema, self.documents.find(query), name, variables, context=ctx, begin=begin)
+        return await run_known(schema, document, name, variables, context=ctx, begin=begin)
 
-    async def stream(self, *args: Any, **kwargs: Any) -> Any:
+    async def stream(
+        self,
+        query: str | None,
+        variable_values: dict[str, Any] | None = None,
+        context_value: Any = None,
+        *args: Any,
+        operation_name: str | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Ends after an item that could not be told, so that whoever resumes with the last `seq` misses nothing."""
-        return _until_one_is_lost(await super().stream(*args, **kwargs))
+        results = await self._known_stream(query or "", operation_name, variable_values, context_value)
+        if results is None:
+            named = {"operation_name": operation_name, **kwargs}
+            results = await super().stream(query, variable_values, context_value, *args, **named)
+        return _until_one_is_lost(results)
+
+    async def _known_stream(self, query: str, name: str | None, variables: dict[str, Any] | None, ctx: Ctx) -> Any:
+        """Null: the document is new, or refused; the long way says why."""
+        document = self.documents.find(query) if self.breadth_first and ctx.trace is None else None
+        operation = document.subscription(name) if document is not None else None
+        if document is None or operation is None or document.cost(name, variables) > self.limits.cost:
+            return None
+        schema = cast(Any, self)._schema
+
+        def build(context: Any) -> Any:
+            return cast(Any, BreadthFirstExecutor).build(schema, document.parsed, None, context, variables, name)
+
+        executor = build(ctx)
+        if isinstance(executor, list):
+            return None
+        choose(schema, ctx, operation, executor.variable_values)
+        try:
+            await ctx.check_choice()
+        except RequestError:
+            return None
+        ctx.document = document
+        ctx.executing()
+        return KnownStream(Operation.of(document, operation, executor.variable_values), ctx, build).results()
 
     def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
         """Errors are told and logged where they leave the server, with the request's id (server/errors.py)."""
@@ -109,8 +159,10 @@ class Schema(strawberry.Schema):
 async def _until_one_is_lost(results: AsyncGenerator[Any]) -> AsyncGenerator[Any]:
     async with aclosing(results):
         async for result in results:
+            lost = result.errors and result.data is None
             yield result
-            if result.errors and result.data is None:
+            del result  # a stream that waits does not hold what it has told
+            if lost:
                 return
 
 
@@ -120,6 +172,7 @@ def build_schema(
     subscription: type | None = Subscription,
     *,
     breadth_first: bool = True,
+    limits: Limits | None = None,
 ) -> Schema:
     """The executable schema, checked: every root field declares what it needs, every view agrees with its row.
 
@@ -139,6 +192,7 @@ def build_schema(
         ),
     )
     schema.documents = Documents()
+    schema.limits = limits or Limits()
     schema.breadth_first = breadth_first
     _check_needs(query, mutation, subscription)
     for type_ in cast(Any, schema)._schema.type_map.values():

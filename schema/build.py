@@ -22,7 +22,7 @@ from engine.leaves import column_reader
 from engine.source import SOURCE, Asked, Computed, Related
 from resolvers.context import WITHOUT_PERMISSION, Ctx
 from resolvers.request_error import BadUserInput
-from schema.plain import plain, plain_all
+from schema.plain import PARTIAL, plain, plain_all
 
 T = TypeVar("T")
 Needs = str
@@ -85,6 +85,13 @@ def enum(cls: type[Enum], description: str, **meanings: str) -> None:
 def input_type(cls: type[T]) -> type[T]:
     """Plain data: what is wrong with it is said by the command that the resolver builds of it."""
     return strawberry.input(cls, description=described(cls))
+
+
+def partial_input(cls: type[T]) -> type[T]:
+    """Of a change: what is left out stays, null empties. Resolvers find what was given, nulls too, in `given`."""
+    made = input_type(cls)
+    setattr(made, PARTIAL, None)
+    return made
 
 
 def one_of_input(cls: type[T]) -> type[T]:
@@ -217,10 +224,12 @@ def subscription(resolver: Callable[..., AsyncGenerator[Any]], needs: Needs, des
         ctx = cast(Ctx, info.context)
         ctx.require(needs)
         stream = resolver(ctx, **_arguments(arguments, values))
+        del info  # nor the executor that began it
         try:
             async for item in stream:
                 ctx.executing()
                 yield item
+                del item  # a stream that waits does not hold what it has told
         except (Refusal, ExceptionGroup) as error:
             raise bad_input(error) from None
         finally:

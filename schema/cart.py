@@ -10,6 +10,7 @@ from db import Cart as CartRow
 from db.cart import CartStatus
 from domain.money import Money as Amount
 from resolvers import balance, cart, catalog, ids
+from resolvers.region import payment_options_of_region
 from schema.balance import CartGiftCard, CartStoreCredit
 from schema.build import column, derived, enum, given, input_type, loads, required, view
 from schema.catalog import Variant
@@ -20,7 +21,7 @@ from schema.money import Money, MoneyInput, TaxAmount, TaxedMoney, tax_amounts, 
 from schema.next_action import NextAction
 from schema.node import Node, public_id
 from schema.order import Address, Order, PlacedOrder
-from schema.region import Region
+from schema.region import PaymentOption, Region
 from schema.scalars import CurrencyCode, Json
 
 enum(
@@ -51,6 +52,9 @@ class CartLine(Node):
     )
     total: TaxedMoney = derived(
         lambda line: taxed(line["total"].net, line["total"].tax, line["currency"]), "Of all its units."
+    )
+    taxes: list[TaxAmount] = derived(
+        lambda line: tax_amounts((tax.data for tax in line["total"].taxes), line["currency"]), "Of its total, by rate."
     )
     variant: Variant = loads(catalog.variant_in_place, _variant_keys, "What is bought.")
 
@@ -117,6 +121,9 @@ class Cart(Node):
         "id",
         "The customer's credit, if it is to pay for what gift cards do not; null after completion, and for everybody "
         "but the cart's own signed-in customer.",
+    )
+    payment_options: list[PaymentOption] = loads(
+        payment_options_of_region, "region_id", "The ways in which it can be paid, as its region says."
     )
     delivery_options: list[CartDelivery] = loads(
         cart.deliveries_of_cart,

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import strawberry
 
-from db import Category as CategoryRow
-from db import Collection as CollectionRow
 from db import Media as MediaRow
 from db import OptionValue as OptionValueRow
 from db import Product as ProductRow
@@ -15,13 +14,18 @@ from db import ProductOption as ProductOptionRow
 from db import Variant as VariantRow
 from db.catalog import BriefDue
 from domain.availability import AvailabilityStatus
-from domain.money import money
 from domain.quantity_rule import QuantityRule as Rule
-from resolvers import catalog, stock
-from schema.build import arg, column, derived, enum, given, loads, one_of_input, view
-from schema.money import Money
+from resolvers import catalog, category, collection, product, stock
+from resolvers import option_availability as selection
+from resolvers import price as prices
+from resolvers import variant as variants
+from schema.build import arg, column, derived, enum, given, input_type, loads, one_of_input, required, view
+from schema.category import Category
+from schema.collection import Collection
 from schema.node import PAGE_ARGS, Connection, Node, page_args, public_id
-from schema.scalars import Json
+from schema.price import Price, PriceRange
+from schema.product_details import ProductDimensions, ProductStaffDetails
+from schema.scalars import CountryCode, Json
 from schema.stock import VariantStockItem
 
 enum(
@@ -60,12 +64,25 @@ class Media(Node):
     alt: str = column("What it shows, for those who do not see it.")
 
 
+@view()
+class Swatch:
+    """How a value is shown besides its name: as a colour or as a picture."""
+
+    color: str | None = derived(lambda value: value["swatch_color"], "`#rrggbb`. Null: it is a picture.")
+    image: Media | None = loads(catalog.media_by_id, "swatch_media_id", "A picture. Null: it is a colour.")
+
+
+def _swatch(value: Any) -> Any:
+    return None if value["swatch_color"] is None and value["swatch_media_id"] is None else value
+
+
 @view(OptionValueRow)
 class OptionValue(Node):
     """One choice of an option."""
 
     id: strawberry.ID = public_id("OptionValue")
     name: str = column("Shown to shoppers: `Large`.")
+    swatch: Swatch | None = derived(_swatch, "How it is shown besides its name. Null: by its name alone.")
 
 
 @view(ProductOptionRow)
@@ -85,17 +102,38 @@ class SelectedOption:
     value: str = strawberry.field(description="The value's name.")
 
 
-@view()
-class Price:
-    """What one unit costs in a region."""
+@input_type
+class SelectedOptionInput:
+    """A value of an option, by their names."""
 
-    amount: Money = derived(lambda price: money(price["amount"], price["currency"]), "Per unit.")
-    compare_at: Money | None = derived(
-        lambda price: None if price["compare_at"] is None else money(price["compare_at"], price["currency"]),
-        "The price it is compared with, crossed out beside it.",
+    name: str = required("The option's name: `Size`.")
+    value: str = required("The value's name: `Large`.")
+
+
+@view()
+class OptionValueAvailability:
+    """Where a value leads, with all else that is selected."""
+
+    name: str = strawberry.field(description="The value's name.")
+    selected: bool = strawberry.field(description="It is what is selected of the option.")
+    exists: bool = strawberry.field(description="There is a variant with it.")
+    available: bool = strawberry.field(
+        description="One of these can be bought here and now: it is for sale, has a price and is in stock or may be "
+        "owed."
     )
-    tax_included: bool = strawberry.field(description="The amount is with tax.")
-    min_quantity: int = strawberry.field(description="From this quantity on this price counts.")
+
+
+@view()
+class OptionAvailability:
+    """An option with what its values lead to."""
+
+    name: str = strawberry.field(description="The option's name.")
+    values: list[OptionValueAvailability] = strawberry.field(description="Its values, in the merchant's order.")
+
+
+SELECTED = arg(
+    list[SelectedOptionInput], "By their names, as they are shown or as the merchant wrote them; at most one of each."
+)
 
 
 def _in_stock_keys(variants: Sequence[Any]) -> list[Any]:
@@ -116,6 +154,23 @@ class QuantityRule:
 
 
 @view(VariantRow)
+class VariantStaffDetails:
+    """What staff see of a variant besides what everybody sees."""
+
+    external_id: str | None = column("What another system calls it; unique.")
+    manage_stock: bool = column("False: it sells without limit.")
+    allow_backorder: bool = column("It may be sold before it has arrived.")
+    weight_unit: str = column("In which the merchant likes to see the weight.")
+    translations: Json = column('Of its title, by locale: `{"de": {"title": "Groß"}}`.')
+    archived_at: datetime | None = column("Since when it is archived, so nowhere for sale. Null: it is not.")
+    created_at: datetime = column("Since when it is in the catalogue.")
+
+
+def _variant_detail(name: str, description: str) -> Any:
+    return loads(catalog.details_of_variant, "id", description, then=lambda row: row[name])
+
+
+@view(VariantRow)
 class Variant(Node):
     """What is put into a cart: a product with one value for each of its options."""
 
@@ -131,12 +186,24 @@ class Variant(Node):
     )
     image: Media | None = loads(catalog.media_by_id, "media_id", "Its own picture, if it has one.")
     price: Price | None = loads(
-        catalog.price_of_variant,
-        catalog.price_keys,
+        prices.price_of_variant,
+        prices.price_keys,
         "What one unit costs in the context; under a cart, in the cart's. Null: not for sale there.",
         quantity=arg(int, "When so many are bought.", 1),
     )
     availability: Availability = loads(catalog.available_of_variant, _in_stock_keys, "Whether it can be bought now.")
+    ean: str | None = _variant_detail("ean", "Its EAN, of 8 or 13 digits.")
+    upc: str | None = _variant_detail("upc", "Its UPC, of 12 digits.")
+    length_mm: int | None = _variant_detail("length_mm", "Of one unit, packed. Null: as of the product.")
+    width_mm: int | None = _variant_detail("width_mm", "Of one unit, packed. Null: as of the product.")
+    height_mm: int | None = _variant_detail("height_mm", "Of one unit, packed. Null: as of the product.")
+    taxable: bool | None = _variant_detail("taxable", "Tax is due of it.")
+    metadata: Json | None = _variant_detail("metadata", "What the merchant notes about it.")
+    staff_details: VariantStaffDetails | None = loads(
+        variants.staff_details_of_variant,
+        "id",
+        "What staff see besides. Null without `products:read`.",
+    )
     stock_items: list[VariantStockItem] = loads(
         stock.items_of_variant, "id", "What one unit takes from the shelves. Nothing without `stock:read`."
     )
@@ -145,24 +212,6 @@ class Variant(Node):
         _product_keys,
         "What it is a variant of. Null: it is not published any more.",
     )
-
-
-@view(CategoryRow)
-class Category(Node):
-    """A place in the tree of what is sold."""
-
-    id: strawberry.ID = public_id("Category")
-    handle: str = column("For addresses.")
-    name: str = column("Shown to shoppers.")
-
-
-@view(CollectionRow)
-class Collection(Node):
-    """Products that are shown together."""
-
-    id: strawberry.ID = public_id("Collection")
-    handle: str = column("For addresses.")
-    title: str = column("Shown to shoppers.")
 
 
 @view()
@@ -184,13 +233,28 @@ class Product(Node):
 
     id: strawberry.ID = public_id("Product")
     handle: str = column("For addresses; unique.")
-    title: str = column("Shown to shoppers.")
-    description: str = column("Safe HTML.")
+    title: str = column("Shown to shoppers, in the operation's locale if there is a translation.")
+    subtitle: str | None = column("Shown below the title, likewise.")
+    description: str = column("Safe HTML, likewise.")
     vendor: str = column("Who makes it.")
     type: str = column("What kind of thing it is.")
     tags: list[str] = column("Words to find it by.")
     seo: Seo = derived(
         lambda row: {"title": row["seo_title"], "description": row["seo_description"]}, "What search engines are told."
+    )
+    material: str | None = loads(catalog.details_of_product, "id", "What it is made of.", itemgetter("material"))
+    origin_country: CountryCode | None = loads(
+        catalog.details_of_product, "id", "Where it is made.", itemgetter("origin_country")
+    )
+    weight_grams: int | None = loads(
+        catalog.details_of_product, "id", "Of one unit, where variants do not differ.", itemgetter("weight_grams")
+    )
+    dimensions: ProductDimensions | None = loads(catalog.details_of_product, "id", "How large one unit is, packed.")
+    metadata: Json | None = loads(
+        catalog.details_of_product, "id", "What the shop notes about it for its storefronts.", itemgetter("metadata")
+    )
+    admin: ProductStaffDetails | None = loads(
+        product.staff_details_of_product, "id", "What staff see besides. Null without `products:read`."
     )
     brief_schema: Json | None = column("JSON Schema of the brief that a line of it asks for. Null: none.")
     brief_due: BriefDue = column("When that brief must be given.")
@@ -201,8 +265,34 @@ class Product(Node):
     variants: Connection[Variant] = loads(
         catalog.variants_in_place, _variants_keys, "What can be bought, in the merchant's order.", **PAGE_ARGS
     )
-    categories: list[Category] = loads(catalog.categories_of_product, "id", "Where it stands in the tree.")
-    collections: list[Collection] = loads(catalog.collections_of_product, "id", "What it is shown together with.")
+    price_range: PriceRange | None = loads(
+        prices.price_range_of_product,
+        prices.range_keys,
+        "What one unit costs in the context, in stock or not; under a cart, in the cart's. Null: not for sale there.",
+    )
+    option_availability: list[OptionAvailability] = loads(
+        selection.option_availability,
+        selection.selected_keys,
+        "For every value whether it leads to a variant, and to one that can be bought, with what is selected of the "
+        "other options.",
+        selected=SELECTED,
+    )
+    variant_by_selected_options: Variant | None = loads(
+        selection.variant_by_selected,
+        selection.selected_keys,
+        "The variant that has exactly these values. Null: there is none, or an option is missing.",
+        selected=SELECTED,
+    )
+    categories: list[Category] = loads(category.categories_of_product, "id", "Where it stands in the tree.")
+    collections: list[Collection] = loads(collection.collections_of_product, "id", "What it is shown together with.")
+
+
+@one_of_input
+class VariantBy:
+    """Names a variant, by one of these."""
+
+    id: strawberry.ID | None = given("By its id.")
+    sku: str | None = given("By its SKU.")
 
 
 @one_of_input
@@ -210,4 +300,4 @@ class ProductBy:
     """Names a product, by one of these."""
 
     id: strawberry.ID | None = given("By its id.")
-    handle: str | None = given("By its handle.")
+    handle: str | None = given("By its handle, or by one that it had before: redirect where they differ.")

@@ -1,6 +1,6 @@
 """`@inContext`: region, country, channel and locale of an operation, said once and not on every field."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from enum import Enum
 from typing import Annotated, Any, cast
 
@@ -41,9 +41,9 @@ def choose(schema: GraphQLSchema, ctx: Ctx, operation: OperationDefinitionNode, 
 
 
 class ContextDirective(SchemaExtension):
-    """Puts what `@inContext` says into the operation's context before anything is resolved."""
+    """Puts what `@inContext` says into the operation's context, and checks it, before anything is resolved."""
 
-    def on_execute(self) -> Iterator[None]:
+    async def on_execute(self) -> AsyncIterator[None]:
         running = self.execution_context
         document = running.graphql_document
         operation = get_operation_ast(document, running.operation_name) if document else None
@@ -53,4 +53,5 @@ class ContextDirective(SchemaExtension):
             if not isinstance(coerced, list):  # errors in variables are the executor's to report
                 choose(schema, running.context, operation, coerced)
         cast(Ctx, running.context).executing()
+        await cast(Ctx, running.context).check_choice()
         yield

@@ -27,7 +27,7 @@ enum(
 enum(
     DeliveryTax,
     "How a delivery is taxed.",
-    REGION="By the region's rates.",
+    REGION="By the rates of where it goes, for its tax class.",
     OWN="By rates of its own.",
     PROPORTIONAL="As the lines are, each for its share.",
 )
@@ -85,6 +85,7 @@ class DeliveryOption(Node):
     free_from: Money | None = derived(lambda row: _amount(row, "free_from"), "The subtotal from which it is free.")
     tax_treatment: DeliveryTax = column("How it is taxed.")
     tax_rates: list[DeliveryTaxRate] = derived(_rates, "Taxes of its own.")
+    tax_class_code: str | None = column("Its tax class, for REGION; null: the default one.")
     countries: list[CountryCode] = column("Where it delivers to; none: anywhere.")
     provider: str = column("Who prices it; `local`: its tiers do.")
     fallback: Money | None = derived(
@@ -134,6 +135,7 @@ class DeliveryOptionInput:
     free_from: MoneyInput | None = given("The subtotal from which it is free.")
     tax_treatment: DeliveryTax = given("How it is taxed.", DeliveryTax.REGION)
     tax_rates: list[DeliveryTaxRateInput] | None = given("Taxes of its own; for OWN.")
+    tax_class_code: str | None = given("The code of its tax class, for REGION; without it, the default one.")
     countries: list[CountryCode] | None = given("Where it delivers to; none: anywhere.")
     provider: str = given("Who prices it; `local`: its tiers do.", "local")
     fallback: MoneyInput | None = given("What it costs while its provider gives no answer.")

@@ -46,7 +46,10 @@ enum(
     BEYOND_OWN_PERMISSIONS="It takes permissions that the caller does not have.",
     BRIEF_LOCKED="The brief can no longer be changed by its customer.",
     CART_PAYING="A payment for the cart is under way.",
+    CATEGORY_NOT_EMPTY="Categories or products stand in it.",
+    COUNTRY_TAKEN="Another region has the country.",
     EMAIL_TAKEN="There is an account with this address.",
+    EXTERNAL_ID_TAKEN="Another thing of the kind has this external id.",
     FILE_REJECTED="The file is not taken.",
     GIFT_CARD_NOT_USABLE="The code is not one that can be used here.",
     IDEMPOTENCY_KEY_REUSED="The key was used for another request.",
@@ -58,16 +61,19 @@ enum(
     LAST_ADMINISTRATOR="Somebody must stay an administrator.",
     NOT_FOR_SALE="It is not for sale in this region.",
     NOT_FOUND="There is no such thing, or it is not yours.",
+    OPTION_VALUE_IN_USE="Variants have the value that was to go.",
     PAYMENT_DECLINED="The payment failed.",
     PAYMENT_SESSION_STALE="The session is for something else than what is to be paid now.",
     PRICE_CHANGED="The total is another one.",
     PROOF_DECIDED="The proof was decided on already.",
     PROOF_SUPERSEDED="There is a newer proof.",
     QUANTITY_OUTSIDE_RULE="It is sold in other quantities.",
+    REGION_IN_USE="Something is counted in the region's currency.",
     REQUIREMENTS_NOT_MET="Something is missing.",
     ROLE_IN_USE="Somebody has the role.",
     SECOND_FACTOR_REQUIRED="A code of the second factor is needed, or the one given is wrong.",
     SESSION_ENDED="The sign-in has ended.",
+    SKU_TAKEN="Another variant has this SKU.",
     STOCK_CHANGED="What lies there is another number than was said.",
     STOCK_LOCATION_NOT_EMPTY="Something lies in the location or is promised of it.",
     STOCK_TOO_LOW="Less than nothing would be left, or less than is promised.",
@@ -76,8 +82,10 @@ enum(
     TOKEN_INVALID="The link is not valid any more.",  # noqa: S106 - what a code means
     TOO_MANY_ATTEMPTS="It was tried too often.",
     TOO_MANY_FILES="There are as many files as there may be.",
+    TOO_MANY_VARIANTS="A product has fewer variants than that.",
     UPLOAD_INCOMPLETE="The bytes are not there, or are others than were announced.",
     VALIDATION_FAILED="A value that cannot be right.",
+    VARIANTS_WOULD_BE_EQUAL="Without the option some variants would have the same values.",
     VARIANT_COMBINATION_EXISTS="There is such a variant already.",
     VERSION_CONFLICT="It has changed since it was read.",
     WORKFLOW_FLAWED="Tickets could not live in this workflow.",
@@ -91,7 +99,7 @@ enum(
     EMAIL="The contact's address.",
     SHIPPING_ADDRESS="Where it is to be sent.",
     DELIVERY="How it is to be delivered.",
-    QUOTE="The price of the delivery is not known for the cart as it is now.",
+    QUOTE="The price of the delivery, or the taxes, are not known for the cart as it is now.",
     BRIEF="What is to be made.",
 )
 enum(
@@ -328,10 +336,12 @@ class StockLocationNotEmpty(UserError):
 
 @view(workflow.InvalidTransition)
 class InvalidTransition(UserError):
-    """The workflow does not let the caller move the ticket there."""
+    """There is no way, or none for the caller, from the state that something is in to the one that was asked for: of a
+    ticket by its workflow, of a product by its status.
+    """
 
-    from_state: str = column("Where the ticket is.")
-    to_state: str = column("Where it was to go.")
+    from_state: str = column("In which state it is.")
+    to_state: str = column("In which one it was to be.")
     allowed: list[str] = column("Where the caller may move it to, when what that asks for is so.")
     missing: list[str] = column("What the way there asks for and is not so yet; empty: there is no such way.")
 

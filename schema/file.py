@@ -9,7 +9,6 @@ from db.file import FilePurpose, FileState
 from resolvers import file
 from schema.actor import ActorKind
 from schema.build import arg, asks, column, derived, enum, given, input_type, required, view
-from schema.catalog import Media
 from schema.errors import Payload
 from schema.node import Node, public_id
 from schema.scalars import BigInt
@@ -98,15 +97,6 @@ class UploadCompleteInput:
     access_token: str | None = given("The order's; by default that of the header `X-Access-Token`.")
 
 
-@input_type
-class ProductMediaAddInput:
-    """A picture that was uploaded for the product."""
-
-    product_id: strawberry.ID = required("Which product.")
-    file_id: strawberry.ID = required("A file of the purpose `PRODUCT_MEDIA` that is complete.")
-    alt: str = given("What it shows, for those who do not see it: up to 500 characters.", "")
-
-
 @view()
 class UploadPreparePayload(Payload):
     """The file as it was announced, and where its bytes go."""
@@ -120,10 +110,3 @@ class UploadCompletePayload(Payload):
     """The file, which is ready to become part of something."""
 
     file: File | None = strawberry.field(description="The file.")
-
-
-@view()
-class ProductMediaAddPayload(Payload):
-    """The picture, which everybody sees who sees the product."""
-
-    media: Media | None = strawberry.field(description="The picture.")

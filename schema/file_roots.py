@@ -23,9 +23,3 @@ class FileMutation:
         PUBLIC,
         "Looks at the bytes that were sent and takes the file, or says why not. May be repeated.",
     )
-    product_media_add: types.ProductMediaAddPayload = mutation(
-        types.ProductMediaAddInput,
-        file.add_product_media,
-        "products:write",
-        "Makes an uploaded picture one of a product's. Needs `products:write`.",
-    )

@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import Any, Final
 
 import strawberry
-from babel import Locale, UnknownLocaleError
 from babel.numbers import format_currency
 
 from domain.money import Money as Amount
 from domain.money import digits
-from resolvers.context import Ctx
+from domain.translation import conventions
+from resolvers.context import NO_LOCALE, Ctx
 from resolvers.request_error import BadUserInput
 from schema.build import asks, column, derived, input_type, optional, required, view
 from schema.scalars import BigInt, CurrencyCode
@@ -23,11 +23,9 @@ CODE_BESIDE_DIGIT: Final = re.compile(r"(?<=[^\W\d_])(?=\d)")
 
 async def _formatted(ctx: Ctx, money: Amount, locale: str | None) -> str:
     """In the locale asked for, else in that of the context, else in English."""
-    wanted = locale or ctx.choice.locale or "en"
-    try:
-        parsed = Locale.parse(wanted, sep="-" if "-" in wanted else "_")
-    except (UnknownLocaleError, ValueError):
-        raise BadUserInput("This is not a locale such as de-DE.", "locale") from None
+    parsed = conventions(locale or ctx.choice.locale or "en")
+    if parsed is None:
+        raise BadUserInput(NO_LOCALE, "locale")
     pattern = copy(parsed.currency_formats["standard"])
     pattern.frac_prec = (digits(money.currency),) * 2  # CLDR rounds some currencies to what cash there is
     written = format_currency(money.amount, money.currency, pattern, parsed, currency_digits=False)

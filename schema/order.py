@@ -104,6 +104,10 @@ class OrderLine(Node):
         lambda line: Amount(line["unit_price"], line["currency"]), "Of one unit, as the region shows prices."
     )
     total: TaxedMoney = derived(lambda line: taxed(line["net"], line["tax"], line["currency"]), "Of all its units.")
+    taxes: list[TaxAmount] = derived(
+        lambda line: tax_amounts(line["taxes"], line["currency"]), "Of its total, by rate."
+    )
+    tax_class_code: str | None = column("The class that it was taxed by. Null: it was not, or there were none yet.")
 
 
 async def _paid(ctx: Ctx, row: Any) -> Amount:

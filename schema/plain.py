@@ -15,9 +15,13 @@ from strawberry import UNSET
 
 from domain.refusal import Gathering, Key, ValidationFailed
 
+PARTIAL: Final = "given"
+"""The attribute of inputs of changes that has what was given, by name: null, too, but not what was left out."""
 DEEPEST: Final = 100
 """Levels of one argument; what is deeper could be stored but not be answered with."""
 LARGEST_WHOLE: Final = 2**63 - 1
+_ENDS: Final = frozenset({datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)})
+"""What asyncpg writes as infinite, and reads back without a zone."""
 
 
 def plain(value: Any) -> Any:
@@ -50,8 +54,11 @@ def _plain(value: Any, path: tuple[str, ...], gathering: Gathering) -> Any:
             parts = cast("dict[str, Any]", value)
             return {_checked_key(k): _plain(part, (*path, Key(k)), gathering) for k, part in parts.items()}
         if is_dataclass(value):
+            told = [name for name, part in vars(value).items() if part is not UNSET]
             for name, part in vars(value).items():
                 setattr(value, name, _plain(part, (*path, name), gathering))
+            if hasattr(type(value), PARTIAL):
+                setattr(value, PARTIAL, {name: getattr(value, name) for name in told})
     return value
 
 
@@ -77,6 +84,8 @@ def _check_time(value: datetime) -> None:
     if value.tzinfo is None:
         raise ValidationFailed("Say in which time zone, for example 2030-01-01T00:00:00Z.")
     try:
-        value.astimezone(UTC)
+        moments = {value.replace(tzinfo=UTC), value.astimezone(UTC)}
     except OverflowError:
         raise ValidationFailed("This time lies outside of the years 1 to 9999.") from None
+    if moments & _ENDS:
+        raise ValidationFailed("This is the first or the last time that there is: leave it out instead.")

@@ -17,17 +17,26 @@ from schema.balance_roots import BalanceMutation, BalanceQuery
 from schema.build import arg, mutation, optional, query, view
 from schema.cart_roots import CartMutation, CartQuery
 from schema.catalog import Product, ProductBy
+from schema.category_roots import CategoryMutation, CategoryQuery
 from schema.channel_roots import ChannelMutation, ChannelQuery
+from schema.collection_roots import CollectionMutation, CollectionQuery
 from schema.customer_roots import CustomerMutation, CustomerQuery
 from schema.delivery_roots import DeliveryMutation, DeliveryQuery
 from schema.file_roots import FileMutation
+from schema.listing import ListingQuery
+from schema.live_roots import LiveSubscription
 from schema.node import PAGE_ARGS, Connection, Node, page_args
+from schema.notification_roots import NotificationMutation, NotificationQuery
 from schema.order import Order, OrderBy
 from schema.payment_roots import PaymentMutation, PaymentQuery
-from schema.region import Region
+from schema.price_roots import PriceMutation, PriceQuery
+from schema.product_roots import ProductMutation, ProductQuery
+from schema.region_roots import RegionMutation, RegionQuery
 from schema.staff_roots import StaffMutation, StaffQuery
 from schema.stock_roots import StockMutation, StockQuery
+from schema.tax_roots import TaxMutation, TaxQuery
 from schema.ticket_roots import TicketMutation, TicketQuery, TicketSubscription
+from schema.variant_roots import VariantMutation, VariantQuery
 
 ACCESS_TOKEN = optional(str, "The order's token; by default that of the header `X-Access-Token`.")
 
@@ -40,10 +49,6 @@ async def _nodes(ctx: Ctx, ids: list[str]) -> Any:
     return await find_nodes(ctx, ids)
 
 
-async def _products(ctx: Ctx, **args: Any) -> Page:
-    return await catalog.products(ctx, page_args(**args))
-
-
 async def _api_keys(ctx: Ctx, **args: Any) -> Page:
     return await api_key.keys(ctx, page_args(**args))
 
@@ -52,13 +57,22 @@ async def _api_keys(ctx: Ctx, **args: Any) -> Page:
 class Query(
     BalanceQuery,
     CartQuery,
+    CategoryQuery,
     ChannelQuery,
+    CollectionQuery,
     CustomerQuery,
     DeliveryQuery,
+    ListingQuery,
+    NotificationQuery,
     PaymentQuery,
+    PriceQuery,
+    ProductQuery,
+    RegionQuery,
     StaffQuery,
     StockQuery,
+    TaxQuery,
     TicketQuery,
+    VariantQuery,
 ):
     """Reads."""
 
@@ -73,10 +87,6 @@ class Query(
         PUBLIC,
         "Several at once, in the order of the ids; null for what is not there.",
         ids=arg(list[strawberry.ID], "Which ones, at most 100."),
-    )
-    regions: list[Region] = query(catalog.regions, PUBLIC, "All regions, the default one first.", shared=True)
-    products: Connection[Product] = query(
-        _products, PUBLIC, "Published products, oldest first.", shared=True, **PAGE_ARGS
     )
     product: Product | None = query(
         catalog.product, PUBLIC, "One published product.", shared=True, by=arg(ProductBy, "Which one.")
@@ -100,14 +110,22 @@ class Query(
 class Mutation(
     BalanceMutation,
     CartMutation,
+    CategoryMutation,
     ChannelMutation,
+    CollectionMutation,
     CustomerMutation,
     DeliveryMutation,
     FileMutation,
+    NotificationMutation,
     PaymentMutation,
+    PriceMutation,
+    ProductMutation,
+    RegionMutation,
     StaffMutation,
     StockMutation,
+    TaxMutation,
     TicketMutation,
+    VariantMutation,
 ):
     """Writes. `userErrors` not empty means that nothing was done."""
 
@@ -178,5 +196,5 @@ class Mutation(
 
 
 @view()
-class Subscription(TicketSubscription):
+class Subscription(TicketSubscription, LiveSubscription):
     """Streams."""

@@ -168,9 +168,9 @@ class TicketChange:
 
 @view()
 class ResyncRequired:
-    """The cursor is from another time: read the ticket anew. The stream ends with this."""
+    """The cursor is from another time: begin anew, without one. The stream ends with this."""
 
-    seq: int = strawberry.field(description="The ticket's newest `seq`.")
+    seq: int = strawberry.field(description="A ticket's newest `seq`; 0 in streams that go by `cursor`.")
 
 
 TicketStreamItem = Annotated[

@@ -66,6 +66,11 @@ class FallbackPrice(AnyWarning):
     option_id: strawberry.ID = derived(_id("DeliveryOption", "option_id"), "The delivery.")
 
 
+@view(warning.FallbackTax)
+class FallbackTax(AnyWarning):
+    """The provider of taxes gives no answer; the shop's own rates count meanwhile."""
+
+
 @view(warning.CartNotMerged)
 class CartNotMerged(AnyWarning):
     """The cart was not merged with the customer's; it is as it was."""
@@ -76,6 +81,7 @@ class CartNotMerged(AnyWarning):
 WARNING_TYPES: tuple[type, ...] = (
     CartNotMerged,
     FallbackPrice,
+    FallbackTax,
     LeftOut,
     MergedLine,
     OutsideRegion,

@@ -5,7 +5,9 @@ import os
 import re
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
+from email.utils import parseaddr
 from functools import partial
 from typing import Any, Final
 
@@ -30,26 +32,30 @@ from domain.reactions import REACTIONS
 from plugins.mail import ConsoleMailer, MailServer, NoMailer, SmtpMailer
 from plugins.manual_payment import ManualPayment
 from plugins.test_payment.adapter import TestPayment
+from resolvers.live import Live
 from schema import Schema, build_schema
+from server import dev_mail
 from server.answers import Answers, AnswersFirst
 from server.api_keys import ApiKeys
 from server.authentication import Authentication
+from server.channels import make_channels
 from server.cookies import CookieRules
 from server.document import RequestedDocuments
 from server.files import FileServer
 from server.kept import KeptAnswers
 from server.migrate import current_revision, head_revision
 from server.operation import Contexts
-from server.parent import die_with_parent
+from server.places import SocketLimits
 from server.relay import Relay
 from server.settings import Settings, read_settings
 from server.shared_answers import SharedAnswers
 from server.storages import make_files
 from server.tokens import Argon2Passwords, SignedTokens
+from server.unsubscribe import unsubscribe_page
 from server.view import GraphQLEndpoint
 from server.wake import waking
 from server.webhooks import payment_webhook
-from server.websocket import SocketLimits, Sockets
+from server.websocket import Sockets
 from server.websocket_operations import Runs
 
 ALLOWED_HEADERS: Final = (
@@ -93,7 +99,8 @@ def make_shop(database: Database, settings: Settings) -> Shop:
     patience = min(20.0, settings.sweep_after * 0.9)  # whoever is still waiting must not be swept
     post, files = make_post(settings), make_files(settings)
     keeping = Keeping(timedelta(days=settings.cart_days), timedelta(days=settings.customer_cart_days))
-    return Shop(database, make_providers(settings), settings.sweep_after, patience, post, files=files, keeping=keeping)
+    shop = Shop(database, make_providers(settings), settings.sweep_after, patience, post, files=files, keeping=keeping)
+    return replace(shop, channels=make_channels(post, os.environ))
 
 
 def make_providers(settings: Settings) -> dict[str, PaymentProvider]:
@@ -110,16 +117,17 @@ async def close_providers(shop: Shop) -> None:
 
 
 def make_post(settings: Settings) -> Post:
-    mailer: Mailer = NoMailer() if settings.production else ConsoleMailer(settings.mail_from)
+    mailer: Mailer = NoMailer() if settings.production else ConsoleMailer(settings.mail_from, settings.mail_folder)
     if settings.mail_url is not None:
         mailer = SmtpMailer(MailServer.read(settings.mail_url), settings.mail_from)
-    return Post(mailer, signed_tokens(settings), settings.storefront_url, settings.admin_url)
+    here = None if settings.production else f"http://localhost:{settings.port}"
+    sites = (settings.storefront_url, settings.admin_url, settings.api_url or here)
+    return Post(mailer, signed_tokens(settings), *sites, shop=parseaddr(settings.mail_from)[0])
 
 
 def create_app(settings: Settings | None = None, schema: Schema | None = None) -> Starlette:
     """Also what the processes of `serve --workers` begin with, each for itself."""
     settings = settings or read_settings(os.environ)
-    die_with_parent()
     cors = Middleware(
         CORSMiddleware,
         allow_origins=[*settings.store_cors, *settings.admin_cors],
@@ -139,8 +147,10 @@ def create_app(settings: Settings | None = None, schema: Schema | None = None) -
         Route("/files/{token}", _Running("files"), methods=["GET"]),
         Route("/media/{file_id}/{hash}", _Running("files"), methods=["GET"]),
         Route("/media/{file_id}/{hash}/{width:int}", _Running("files"), methods=["GET"]),
+        Route("/notifications/{token}", unsubscribe_page, methods=["GET", "POST"]),
+        *([] if settings.production else dev_mail.routes(settings.mail_folder)),
     ]
-    schema = schema or build_schema(breadth_first=settings.breadth_first)
+    schema = schema or build_schema(breadth_first=settings.breadth_first, limits=settings.query_limits)
     lifespan = partial(_running, settings, schema, Argon2Passwords())
     middleware = [Middleware(RequestId), cors, Middleware(AnswersFirst)]
     app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
@@ -173,13 +183,15 @@ async def _running(
             tokens = signed_tokens(settings)
             shop = make_shop(database, settings)
             by, cookies = Authentication(tokens, api_keys, settings.staff_second_factor), cookie_rules(settings)
-            contexts = Contexts(shop, relay, tokens, passwords, by, cookies, settings.debug)
+            live = Live(relay, database, watched)
+            contexts = Contexts(shop, live, tokens, passwords, by, cookies, settings.debug)
             documents = RequestedDocuments(shop.read, schema.documents, trusted_only=settings.trusted_only)
-            endpoint = GraphQLEndpoint(schema, contexts, documents)
             limits = SocketLimits(settings.socket_operations, settings.socket_connections)
+            endpoint = GraphQLEndpoint(schema, contexts, documents, limits)
             sockets = Sockets(contexts, Runs(schema, documents), limits)
             parts = {"endpoint": endpoint, "sockets": sockets, "files": FileServer(shop, tokens)}
-            yield {**parts, "database": database, "answers": answers, "shop": shop}
+            yield {**parts, "database": database, "answers": answers, "shop": shop, "tokens": tokens}
+            await live.close()
             await close_providers(shop)
     finally:
         await api_keys.close()

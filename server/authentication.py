@@ -57,6 +57,10 @@ class Authentication:
         device = headers.get("user-agent", "")[:LONGEST_DEVICE]
         return Caller(actor, buyer or peer, device if device.isprintable() else "", live, bound)
 
+    async def bearer(self, read: Read, authorization: str | None) -> Actor:
+        """Who the token alone says it is; a guest without one."""
+        return GUEST if not authorization else (await self._bearer(read, authorization))[0]
+
     async def _bearer(self, read: Read, authorization: str) -> tuple[Actor, Subscriber | None]:
         scheme, _, token = authorization.partition(" ")
         token = token.strip() if scheme.lower() == "bearer" else ""

@@ -3,59 +3,55 @@
 import asyncio
 import logging
 import os
-import socket
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress
 
-from db import TrustedDocument
-from db.connection import connect
 from db.workflow import ActorKind
-from domain import document, session
+from domain import session
 from domain.customer import check_password, customer_credentials
-from domain.durable import by_event
+from domain.processes.export_shopify import export_shopify
 from domain.processes.import_shopify import ImportOptions, ImportReport, import_shopify
 from domain.processes.mail_token import PATHS
+from domain.processes.refresh_listing import rebuild_listing
 from domain.processes.seed_catalogue import SeedCatalogue, seed_catalogue
 from domain.processes.shop import Shop
-from domain.reactions import REACTIONS
 from domain.refusal import Refusal, refusals_of
 from domain.role import ADMINISTRATOR
 from domain.session import Device
 from domain.staff import WayIn, create_staff, let_in, staff_credentials
-from schema import build_schema
+from domain.upsert import OnError
 from server import demo as demo_
-from server.app import make_shop, signed_tokens
+from server.app import signed_tokens
+from server.document_commands import documents
 from server.embedded import EmbeddedPostgresError
-from server.manifest import Problem, read_manifests
 from server.migrate import migrate as migrate_database
 from server.reconcile import reconcile
 from server.sdl import printed
-from server.serve import ServeOptions, database_of, end_on_sigterm, web, work
-from server.serve import serve as serve_
-from server.settings import Settings, WrongSetting, read_settings
+from server.serve import ServeOptions, database_of, end_on_sigterm, serving, work
+from server.settings import WrongSetting, read_settings
+from server.terminal import err, in_shop, out
 from server.test_provider import run_test_provider
 from server.tokens import Argon2Passwords, SignedTokens
 
 T = TypeVar("T")
 app = typer.Typer(help="Counterfoil: commerce whose orders split into live tickets.", no_args_is_help=True)
 imports = typer.Typer(help="Bring a catalogue in.", no_args_is_help=True)
+exports = typer.Typer(help="Take the catalogue out.", no_args_is_help=True)
 staff = typer.Typer(help="Those who work in the shop.", no_args_is_help=True)
-documents = typer.Typer(help="Trusted documents: what clients may ask by an id.", no_args_is_help=True)
 schema = typer.Typer(help="The GraphQL contract.", no_args_is_help=True)
 stock = typer.Typer(help="What lies on the shelves.", no_args_is_help=True)
+listing = typer.Typer(help="What lists of products and the search are ordered by.", no_args_is_help=True)
 app.add_typer(imports, name="import")
+app.add_typer(exports, name="export")
 app.add_typer(staff, name="staff")
 app.add_typer(documents, name="documents")
 app.add_typer(schema, name="schema")
 app.add_typer(stock, name="stock")
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+app.add_typer(listing, name="listing")
 
 
 def main() -> None:
@@ -76,21 +72,6 @@ def main() -> None:
         sys.exit(2)
 
 
-def in_shop(settings: Settings, do: Callable[[Shop], Awaitable[T]]) -> T:
-    """Runs `do` with a shop whose database is there and at this version."""
-
-    async def run(url: str) -> T:
-        database = await connect(url, reactions=by_event(REACTIONS), max_size=4)
-        try:
-            return await do(make_shop(database, settings))
-        finally:
-            await database.close()
-
-    with database_of(settings) as url:
-        migrate_database(url)
-        return asyncio.run(run(url))
-
-
 @app.command()
 def serve(
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
@@ -100,11 +81,11 @@ def serve(
 ) -> None:
     """Serve the API. Migrates first; Ctrl-C stops everything that it started."""
     settings = read_settings(os.environ)
-    with database_of(settings) as url:
+    options = ServeOptions(host, port or settings.port, workers, worker, settings.trusted_proxies)
+    with serving(options) as serve_from, database_of(settings) as url:
         migrate_database(url)
-        options = ServeOptions(host, port or settings.port, workers, worker, settings.trusted_proxies)
         err.print(f"Counterfoil serves http://{host}:{options.port}/graphql (Ctrl-C stops it)")
-        serve_(url, options)
+        serve_from(url)
 
 
 @app.command()
@@ -129,12 +110,6 @@ def provider_of_tests(
     run_test_provider(port, file, webhook_url, settings.payments.test_provider_secret)
 
 
-@app.command("web", hidden=True)
-def web_(fd: int) -> None:
-    """One of the web processes of `serve --workers`, on a socket that it inherits."""
-    web(socket.socket(fileno=fd), read_settings(os.environ).trusted_proxies)
-
-
 @app.command()
 def migrate() -> None:
     """Bring the database to this version. Safe to repeat, and while others do the same."""
@@ -147,19 +122,27 @@ def migrate() -> None:
 @imports.command("shopify")
 def import_shopify_(
     files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, help="Product CSV files.")],
-    currency: Annotated[str, typer.Option(help="Currency of the column Variant Price, for example EUR.")],
+    *,
+    currency: Annotated[
+        str | None,
+        typer.Option(help="Currency of the column Variant Price, for example EUR. A file of our own says it itself."),
+    ] = None,
     region: Annotated[str | None, typer.Option(help="Code of the region that these prices are for.")] = None,
     location: Annotated[str, typer.Option(help="Code of the stock location that is counted.")] = "main",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen and write nothing.")] = False,
+    stop: Annotated[bool, typer.Option("--stop", help="Stop at the first product that has a problem.")] = False,
 ) -> None:
-    """Import products that were exported from Shopify. A second run changes nothing, a changed file updates."""
+    """Import products that Shopify wrote, or `export shopify`. A second run changes nothing, a changed file updates."""
     settings = read_settings(os.environ)
-    options = ImportOptions(currency.upper(), region, location, dry_run)
-    columns = SpinnerColumn(), TextColumn("{task.completed} rows"), TimeElapsedColumn()
-    with Progress(*columns, console=err, transient=True) as progress:
+    on_error = OnError.ABORT if stop else OnError.SKIP
+    options = ImportOptions(currency and currency.upper(), region, location, dry_run, on_error)
+    with Progress(*Progress.get_default_columns(), console=err, transient=True) as progress:
         task = progress.add_task("rows", total=None)
         report = in_shop(
-            settings, lambda shop: import_shopify(shop, files, options, lambda rows: progress.advance(task, rows))
+            settings,
+            lambda shop: import_shopify(
+                shop, files, options, lambda done, of: progress.update(task, completed=done, total=of)
+            ),
         )
     _tell(report, dry_run=dry_run)
     if report.problems:
@@ -176,11 +159,40 @@ def _tell(report: ImportReport, *, dry_run: bool) -> None:
             else f"{problem.file}:{problem.line}: "
         )
         err.print(place + problem.message, style="red", markup=False)
+    if more := report.wrong - len(report.problems):
+        err.print(f"And {more:,} more.", style="red")
+    if report.stopped:
+        err.print("Nothing was read after the first problem.", style="red")
     done = "would be " if dry_run else ""
     out.print(
         f"Products: {report.created} {done}created, {report.updated} {done}updated, {report.unchanged} unchanged; "
-        f"{report.variants} variants; {len(report.problems)} problems."
+        f"{report.variants} variants; {report.wrong} problems."
     )
+
+
+@exports.command("shopify")
+def export_shopify_(
+    file: Annotated[Path, typer.Argument(dir_okay=False, help="The CSV file to write; one that is there is replaced.")],
+    currency: Annotated[
+        str | None, typer.Option(help="Currency of the column Variant Price; by default that of the default region.")
+    ] = None,
+) -> None:
+    """Write the catalogue as a product file of Shopify's, with columns of our own for what that has no place for."""
+    settings = read_settings(os.environ)
+    with Progress(*Progress.get_default_columns(), console=err, transient=True) as progress:
+        task = progress.add_task("products", total=None)
+        report = in_shop(
+            settings,
+            lambda shop: export_shopify(
+                shop,
+                file,
+                currency and currency.upper(),
+                lambda done, of: progress.update(task, completed=done, total=of),
+            ),
+        )
+    for note in report.notes:
+        err.print(note, style="yellow", markup=False)
+    out.print(f"{report.products:,} products in {report.rows:,} rows: {file}", markup=False)
 
 
 @app.command()
@@ -201,6 +213,19 @@ def seed(
         out.print(f"{added:,} products of seed {seed} were added.")
     else:
         out.print(f"There are {products:,} products of seed {seed} already; nothing was added.")
+
+
+@listing.command("rebuild")
+def listing_rebuild() -> None:
+    """Make the rows anew that lists and the search are ordered by, while the shop goes on. The worker keeps them so."""
+    settings = read_settings(os.environ)
+    with Progress(*Progress.get_default_columns(), console=err, transient=True) as progress:
+        task = progress.add_task("products", total=None)
+        done = in_shop(
+            settings,
+            lambda shop: rebuild_listing(shop, lambda done, of: progress.update(task, completed=done, total=of)),
+        )
+    out.print(f"{done:,} products are listed anew.")
 
 
 @staff.command("create")
@@ -268,65 +293,6 @@ def token(email: Annotated[str, typer.Argument(help="E-mail address of a custome
     print(in_shop(settings, find))
 
 
-@documents.command("register")
-def documents_register(
-    files: Annotated[
-        list[Path],
-        typer.Argument(exists=True, dir_okay=False, readable=True, help="Manifests in JSON, or .graphql files."),
-    ],
-) -> None:
-    """Let clients ask for these documents by their ids. All or none; a second run changes nothing."""
-    settings = read_settings(os.environ)
-    read = read_manifests(files, build_schema())
-    if read.problems:
-        _tell_problems(read.problems)
-
-    async def register(shop: Shop) -> int:
-        async with shop.tx() as tx:
-            return await document.register(tx, list(read.commands))
-
-    try:
-        new = in_shop(settings, register)
-    except (Refusal, ExceptionGroup) as error:
-        places = {command.id: file for command, file in read.commands.items()}
-        taken = [Problem(places[refusal.path[0]], refusal.message, refusal.path[0]) for refusal in refusals_of(error)]
-        if not taken:
-            raise
-        _tell_problems(taken)
-    out.print(f"Documents: {new} registered, {len(read.commands) - new} were there already.")
-
-
-def _tell_problems(problems: list[Problem]) -> NoReturn:
-    for problem in problems:
-        place = f"{problem.file}: {problem.id}: " if problem.id else f"{problem.file}: "
-        err.print(place + problem.message, style="red", markup=False)
-    err.print("Nothing was registered.")
-    raise typer.Exit(1)
-
-
-@documents.command("list")
-def documents_list() -> None:
-    """List them, the latest first: id, operations and when it was registered, with tabs between."""
-
-    async def registered(shop: Shop) -> list[TrustedDocument]:
-        return await document.registered(shop.read)
-
-    for row in in_shop(read_settings(os.environ), registered):
-        print(row.id, ", ".join(row.operations), f"{row.registered_at:%Y-%m-%d %H:%M:%SZ}", sep="\t")
-
-
-@documents.command("remove")
-def documents_remove(ids: Annotated[list[str], typer.Argument(help="Ids as `documents list` shows them.")]) -> None:
-    """Let nobody ask for these any more; running servers notice within seconds. All or none."""
-
-    async def remove(shop: Shop) -> None:
-        async with shop.tx() as tx:
-            await document.remove(tx, ids)
-
-    in_shop(read_settings(os.environ), remove)
-    out.print(f"Documents: {len(set(ids))} removed.")
-
-
 @stock.command("reconcile")
 def stock_reconcile(
     repair: Annotated[bool, typer.Option("--repair", help="Make right what can be made right.")] = False,
@@ -354,12 +320,12 @@ def demo(
     settings = read_settings(os.environ)
     if settings.production:
         raise WrongSetting("The demo has known passwords; run it with COUNTERFOIL_ENV=development.")
-    with database_of(settings) as url:
+    options = ServeOptions(host, port or settings.port)
+    with serving(options) as serve_from, database_of(settings) as url:
         with err.status("Preparing the database …"):
             migrate_database(url)
         with err.status("Loading the demo shop …"):
             asyncio.run(demo_.prepare(url, settings))
         os.environ.setdefault("COUNTERFOIL_DEBUG", "on")
-        options = ServeOptions(host, port or settings.port)
         demo_.tell(out, f"http://{host}:{options.port}")
-        serve_(url, options)
+        serve_from(url)

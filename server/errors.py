@@ -30,7 +30,8 @@ def public_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     cause = raised.original_error
     shown: dict[str, Any] = {"message": SUGGESTION.sub("", error.message)}
     if cause is None and (error.path is None or (raised is not error and raised.nodes)):
-        extensions = {"code": "BAD_USER_INPUT"}  # within a field graphql-core points at the argument that is wrong …
+        # Within a field graphql-core points at the argument that is wrong …
+        extensions = {"code": "BAD_USER_INPUT", **(raised.extensions or {})}
     elif cause is None:
         shown["message"], extensions = _masked(raised, request_id)  # … and at nothing if it is a value of ours
     elif isinstance(cause, RequestError):

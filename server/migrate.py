@@ -1,6 +1,7 @@
 """Brings a database to this version: Alembic's revisions, DBOS's own, and the data without which nothing works."""
 
 import asyncio
+import logging
 from typing import Final
 
 from alembic import command
@@ -9,11 +10,12 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 
 from db.connection import Database, connect
-from domain import workflow
+from domain import event_log, workflow
 from domain.role import install_administrator
 from server.settings import ROOT
 from server.worker import migrate_dbos
 
+_log = logging.getLogger(__name__)
 LOCK: Final = 7_201_355
 """Two processes that start at once migrate one after the other."""
 
@@ -44,6 +46,7 @@ async def _migrate(url: str) -> None:
                 if await current_revision(database) != head_revision():
                     await asyncio.to_thread(command.upgrade, alembic_config(url), "head")
                 await asyncio.to_thread(migrate_dbos, url)
+                await recognise_log(database)
                 async with database.tx() as tx:
                     await workflow.install(tx, workflow.DEFAULT)
                     await install_administrator(tx)
@@ -51,6 +54,14 @@ async def _migrate(url: str) -> None:
                 await connection.execute("SELECT pg_advisory_unlock($1)", LOCK)
     finally:
         await database.close()
+
+
+async def recognise_log(database: Database) -> None:
+    """Whoever resumes a stream is to begin anew where this is another log than the one that they saw."""
+    async with database.tx() as tx:
+        generation = await event_log.recognise(tx)
+    if generation is not None:
+        _log.info("the event log is of generation %d", generation)
 
 
 async def current_revision(database: Database) -> str | None:

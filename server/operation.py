@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
 from strawberry.types import ExecutionResult
 
 from domain.processes.shop import Shop
+from engine.shared import Written
 from resolvers import ids
 from resolvers.context import ContextChoice, Ctx, Live, Passwords
 from resolvers.request_error import RequestError
@@ -66,6 +68,10 @@ class Contexts:
             trace=trace,
         )
 
+    async def may_write_much(self, headers: Mapping[str, str]) -> bool:
+        """Of whom a body of many rows is read: who proves in its headers that they were given permissions here."""
+        return bool((await self.authentication.bearer(self.shop.read, headers.get("authorization"))).permissions)
+
 
 def trace_asked_for(header: str | None) -> Trace | None:
     """`X-Debug: execution` asks for `extensions.execution`."""
@@ -117,7 +123,8 @@ def _told_once(errors: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def answer_of(ctx: Ctx, result: ExecutionResult) -> dict[str, Any]:
     """An answer, or one item of a stream, as a client sees it."""
-    answer: dict[str, Any] = {"data": result.data}
+    data = result.data
+    answer: dict[str, Any] = {"data": orjson.Fragment(data.json) if isinstance(data, Written) else data}
     if result.errors:
         answer["errors"] = _told_once([public_error(error, ctx.request_id) for error in result.errors])
     extensions: dict[str, Any] = {}

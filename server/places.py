@@ -3,6 +3,28 @@
 from collections import Counter
 from collections.abc import Generator, Hashable
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from domain.actor import Actor
+
+
+@dataclass(frozen=True)
+class SocketLimits:
+    operations: int = 100
+    """Of one connection at once."""
+    connections: int = 50
+    """Of one network address, and of one caller who has signed in; in each process."""
+    seconds_to_begin: float = 10.0
+    """Until `connection_init`."""
+    seconds_to_read: float = 15.0
+    """Until a client that does not read what it is sent is let go."""
+
+
+def person(actor: Actor) -> tuple[Any, ...] | None:
+    """Whose places a connection takes, apart from those of its address; guests have no others."""
+    known = actor.id or actor.api_key_id
+    return None if known is None else (actor.kind, known)
 
 
 class NoPlace(Exception):

@@ -2,12 +2,12 @@
 
 Kept answers follow along (`observe`): they are told, look by look, what changed in the catalogue.
 
-What begins or ends by the clock alone (the windows in which products are published) is told as a change of the moment
-in which a look first finds it begun or ended, so nothing needs to know before when that will be.
+What begins or ends by the clock alone (the windows of publications and of price lists) is told as a change of the
+moment in which a look first finds it begun or ended, so nothing needs to know before when that will be.
 
-The log is read from the oldest transaction that may still be running (`xid >= horizon`) and deduplicated by id:
+The log is read from the oldest transaction that may still be running (`follows >= horizon`) and deduplicated by id:
 ids and transactions commit out of order, so `id > last` would miss events. Being woken costs a look, not being
-woken would cost an update; what a stream sends it reads itself, by `seq`.
+woken would cost an update. Streams over many entities are told from what each look found: see resolvers/feed.py.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import bindparam, text
 from sqlalchemy.dialects.postgresql import TIMESTAMP
@@ -26,9 +26,15 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 from db.connection import Database
 
 POLL_SECONDS: Final = 0.1
+LEAST_SECONDS: Final = 0.005
+"""Between two looks, however often it is poked: what is committed meanwhile is met together."""
+BUSY_SECONDS: Final = 0.02
+"""Until the next look at least when much happens that nobody tells this process of."""
 AFTER_FAILURE_SECONDS: Final = 0.5
 CATALOGUE: Final = "catalogue"
 """The topic of what the triggers of db/changes.py write."""
+TAG: Final = "tag:"
+"""With this before it, what they name is a topic as well."""
 BEFORE: Final = timedelta(minutes=10)
 """An observer that joins is told of what began or ended by the clock so long before: as long as answers are kept, in
 any process, and longer.
@@ -43,13 +49,16 @@ _FOLLOW = text(
     )
     SELECT CAST(CAST(now.horizon AS text) AS bigint) AS horizon, now.at, e.id, e.topic,
            CAST(CAST(e.xid AS text) AS bigint) AS xid,
-           CASE WHEN e.topic = :catalogue THEN e.data -> 'tags' END AS tags
+           CASE WHEN e.topic = :catalogue THEN e.data -> 'tags' END AS tags,
+           CAST(CAST(e.follows AS text) AS bigint) AS follows, e.entity,
+           CASE WHEN e.entity IS NOT NULL THEN e.name END AS name,
+           CASE WHEN e.entity IS NOT NULL THEN e.data END AS data
     FROM now LEFT JOIN event AS e
-      ON e.xid >= CAST(CAST(CAST(:horizon AS bigint) AS text) AS xid8) AND e.id <> ALL(CAST(:seen AS bigint[]))
+      ON e.follows >= CAST(CAST(CAST(:horizon AS bigint) AS text) AS xid8) AND e.id <> ALL(CAST(:seen AS bigint[]))
     UNION ALL
     SELECT CAST(CAST(now.horizon AS text) AS bigint), now.at, NULL, NULL, CAST(CAST(now.ahead AS text) AS bigint),
            CASE WHEN cardinality(turned.tags) > 500 THEN '["catalogue"]'
-                ELSE to_jsonb(turned.tags || CAST('products' AS text)) END
+                ELSE to_jsonb(turned.tags || CAST('products' AS text)) END, NULL, NULL, NULL, NULL
     FROM now CROSS JOIN LATERAL (
         SELECT ARRAY(
             SELECT 'product:' || product_id FROM product_channel
@@ -57,6 +66,19 @@ _FOLLOW = text(
             UNION
             SELECT 'product:' || product_id FROM product_channel
             WHERE published_until > coalesce(:told, now.at - CAST(:before AS interval)) AND published_until <= now.at
+            UNION
+            SELECT listed.tag FROM price_list CROSS JOIN LATERAL (
+                SELECT DISTINCT 'product:' || v.product_id AS tag
+                FROM price AS p JOIN variant AS v ON v.id = p.variant_id WHERE p.price_list_id = price_list.id
+                LIMIT 501
+            ) AS listed
+            WHERE status = 'active' AND (
+                starts_at > coalesce(:told, now.at - CAST(:before AS interval)) AND starts_at <= now.at
+                OR ends_at > coalesce(:told, now.at - CAST(:before AS interval)) AND ends_at <= now.at)
+            UNION
+            SELECT 'collection' FROM collection_channel
+            WHERE published_from > coalesce(:told, now.at - CAST(:before AS interval)) AND published_from <= now.at
+               OR published_until > coalesce(:told, now.at - CAST(:before AS interval)) AND published_until <= now.at
             LIMIT 501
         ) AS tags
     ) AS turned
@@ -89,10 +111,16 @@ class Look:
     """Every transaction below it has ended, and what it committed has been told."""
     changes: Sequence[Change]
     """Those that were not told before."""
+    events: Sequence[Any] = ()
+    """Likewise, of what happened to something that streams over several entities tell of; see db/event.py."""
 
 
 class Observer(Protocol):
     def looked(self, look: Look) -> None: ...
+
+
+class Wakeable(Protocol):
+    def wake(self) -> None: ...
 
 
 class Listener:
@@ -114,7 +142,7 @@ class Relay:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._listeners: defaultdict[str, set[Listener]] = defaultdict(set)
+        self._listeners: defaultdict[str, set[Wakeable]] = defaultdict(set)
         self._soon = asyncio.Event()
         self._starting = asyncio.Lock()
         self._following: asyncio.Task[None] | None = None
@@ -127,9 +155,9 @@ class Relay:
         """Events that may be met again, with their transactions."""
 
     @asynccontextmanager
-    async def listen(self, topic: str) -> AsyncGenerator[Listener]:
+    async def listen(self, topic: str, listener: Wakeable | None = None) -> AsyncGenerator[Any]:
         """From here on nothing about the topic is missed; read its state after this, not before."""
-        listener = Listener()
+        listener = listener or Listener()
         self._listeners[topic].add(listener)
         try:
             await self._follow()
@@ -171,8 +199,10 @@ class Relay:
     async def _run(self) -> None:
         while self._listeners:
             try:
-                await self._look()
-                pause = POLL_SECONDS
+                found = await self._look()
+                # Twenty events a look are 200 a second: whoever looks sooner then delays none of them much.
+                pause = max(BUSY_SECONDS, POLL_SECONDS / max(1, found)) - LEAST_SECONDS
+                await asyncio.sleep(LEAST_SECONDS)
             except Exception:
                 # Nothing is lost: the horizon stays where it was and the next look begins there.
                 _log.warning("the event log could not be read; trying again", exc_info=True)
@@ -181,7 +211,8 @@ class Relay:
                 await asyncio.wait_for(self._soon.wait(), pause)
             self._soon.clear()
 
-    async def _look(self) -> None:
+    async def _look(self) -> int:
+        """How many events it found."""
         if self._joining:
             self._observers |= self._joining
             self._joining = set()
@@ -192,12 +223,15 @@ class Relay:
             _FOLLOW.bindparams(horizon=since, seen=list(self._seen), told=self._told)
         )
         events = [row for row in rows if row.id is not None]
-        for topic in {row.topic for row in events}:
+        tags = {f"{TAG}{tag}" for row in rows for tag in row.tags or ()}
+        for topic in {row.topic for row in events} | tags:
             for listener in self._listeners.get(topic, ()):
                 listener.wake()
         changes = [Change(row.xid, row.tags) for row in rows if row.tags is not None]
+        told = [row for row in events if row.entity is not None]
         for observer in self._observers:
-            observer.looked(Look(began, since, rows[0].horizon, changes))
+            observer.looked(Look(began, since, rows[0].horizon, changes, told))
         self._horizon, self._told = rows[0].horizon, rows[0].at
-        met = self._seen | {row.id: row.xid for row in events}
-        self._seen = {id_: xid for id_, xid in met.items() if xid >= self._horizon}
+        met = self._seen | {row.id: row.follows for row in events}
+        self._seen = {id_: follows for id_, follows in met.items() if follows >= self._horizon}
+        return len(events)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from types import FrameType
 from typing import Final, NoReturn
 
@@ -21,14 +22,16 @@ from db.connection import connect
 from domain.durable import by_event
 from domain.processes.overdue_tickets import tell_of_overdue
 from domain.processes.prune import prune
+from domain.processes.refresh_collections import refresh_collections
+from domain.processes.refresh_listing import refresh_listing
 from domain.processes.shop import Shop
 from domain.processes.sweep_payments import sweep
 from domain.reactions import REACTIONS
 from server.app import close_providers, make_shop
-from server.children import kept_running
+from server.children import Command, Nursery
 from server.embedded import embedded_postgres
-from server.parent import die_with_parent
-from server.settings import Settings, WrongSetting
+from server.http_connection import HttpConnection
+from server.settings import Settings, WrongSetting, read_settings
 from server.wake import waking
 from server.websocket_frames import LARGEST_MESSAGE, WebSocketFrames
 from server.worker import run_worker
@@ -69,25 +72,36 @@ def end_on_sigterm() -> None:
     signal.signal(signal.SIGTERM, end)
 
 
-def serve(url: str, options: ServeOptions) -> None:
-    """Serves until a signal ends it. Children get their settings from the environment, as this process did."""
-    listening = _listen(options.host, options.port)
+@contextmanager
+def serving(options: ServeOptions) -> Generator[Callable[[str], None]]:
+    """Takes the port, and yields what serves a database there until a signal ends it. Enter it before all else."""
+    with _listen(options.host, options.port) as listening, Nursery(partial(_child, listening, options)) as children:
+        yield partial(_serve, listening, options, children)
+
+
+def _serve(listening: socket.socket, options: ServeOptions, children: Nursery, url: str) -> None:
     os.environ["DATABASE_URL"] = url
     several = options.workers > 1
-    children = [["worker"]] if options.with_worker else []
-    if several:
-        children += [["web", str(listening.fileno())]] * options.workers
-    with kept_running(children, [listening.fileno()]):
+    commands = [["worker"]] if options.with_worker else []
+    commands += [["web"]] * (options.workers if several else 0)
+    with children.kept_running(commands):
         if several:
             _wait_for_signal()
         else:
-            web(listening, options.trusted_proxies)
+            _web(listening, options)
 
 
-def web(listening: socket.socket, trusted_proxies: Sequence[str]) -> None:
-    """Answers requests of a socket in this process. Proxies that are trusted say where a request came from."""
-    die_with_parent()
-    WebServer(web_config("server.app:create_app", trusted_proxies)).run(sockets=[listening])
+def _child(listening: socket.socket, options: ServeOptions, command: Command) -> None:
+    """The life of a child; it gets its settings from the environment, as this process did."""
+    if command[0] == "web":
+        _web(listening, options)
+    else:
+        settings = read_settings(os.environ)
+        work(os.environ["DATABASE_URL"], settings)
+
+
+def _web(listening: socket.socket, options: ServeOptions) -> None:
+    WebServer(web_config("server.app:create_app", options.trusted_proxies)).run(sockets=[listening])
 
 
 def web_config(factory: str | Callable[[], ASGIApp], trusted_proxies: Sequence[str] = ()) -> uvicorn.Config:
@@ -99,6 +113,7 @@ def web_config(factory: str | Callable[[], ASGIApp], trusted_proxies: Sequence[s
         access_log=False,
         server_header=False,
         forwarded_allow_ips=list(trusted_proxies),
+        http=HttpConnection,
         ws=WebSocketFrames,
         ws_max_size=LARGEST_MESSAGE,
         ws_per_message_deflate=False,  # it would double the memory of a socket, and small messages gain nothing
@@ -155,7 +170,6 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def work(url: str, settings: Settings) -> None:
     """Runs reactions and the sweeper until a signal ends it."""
-    die_with_parent()
     asyncio.run(_work(url, settings))
 
 
@@ -169,10 +183,15 @@ async def _work(url: str, settings: Settings) -> None:
     shop = make_shop(database, settings)
     try:
         async with waking(database, settings.redis_url):
-            await run_worker(url, shop, REACTIONS, stop, _Sweep())
+            await run_worker(url, shop, REACTIONS, stop, _Sweep(), keep_up=_keep_up)
     finally:
         await close_providers(shop)
         await database.close()
+
+
+async def _keep_up(shop: Shop) -> None:
+    """What is derived from the catalogue follows it."""
+    await asyncio.gather(refresh_collections(shop), refresh_listing(shop))
 
 
 class _Sweep:

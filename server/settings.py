@@ -3,11 +3,12 @@
 import ipaddress
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from engine.limits import Limits
 from server.payment_settings import PaymentSettings, WrongPaymentSetting, read_payment_settings
 
 ROOT: Final = Path(__file__).resolve().parent.parent
@@ -70,6 +71,7 @@ class Settings:
     """Of this API as clients reach it, for the addresses of files; empty: those are told as paths."""
     upload_max_mib: int
     """Of one file."""
+    query_limits: Limits
     payments: PaymentSettings
     cart_days: int
     """Days for which a guest's cart is kept that nobody touches."""
@@ -77,6 +79,11 @@ class Settings:
     """The same of a customer's."""
     home: Path
     """Where the embedded PostgreSQL keeps its data."""
+
+    @property
+    def mail_folder(self) -> Path:
+        """Where mails are put in development; `/dev/mail` lists them."""
+        return self.home.absolute() / "mail"
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -104,6 +111,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         cache_max_age=_whole(environment, "CACHE_MAX_AGE", 1, least=0, most=86_400),
         socket_operations=_whole(environment, "SOCKET_OPERATIONS", 100, most=10_000),
         socket_connections=_whole(environment, "SOCKET_CONNECTIONS", 50, most=1_000_000),
+        query_limits=_query_limits(environment),
         payments=_payments(environment, production=production),
         cart_days=_whole(environment, "CART_DAYS", 30, most=36_500),
         customer_cart_days=_whole(environment, "CUSTOMER_CART_DAYS", 90, most=36_500),
@@ -122,6 +130,8 @@ def _mail(environment: Mapping[str, str], *, production: bool) -> dict[str, Any]
         raise WrongSetting("MAIL_FROM says whom mails come from; write it like this: Shop <shop@example.com>")
     storefront = _site(environment, "STOREFRONT_URL", "" if told else DEVELOPMENT_ORIGINS.partition(",")[0])
     admin = _site(environment, "ADMIN_URL", f"{storefront}/admin")
+    if told and not environment.get("API_URL", "").strip():
+        raise WrongSetting("API_URL says where clients reach this API; links that end mails lead there, so set it too.")
     return {"mail_url": url, "mail_from": sender, "storefront_url": storefront, "admin_url": admin}
 
 
@@ -147,6 +157,18 @@ def _payments(environment: Mapping[str, str], *, production: bool) -> PaymentSet
         return read_payment_settings(environment, production=production)
     except WrongPaymentSetting as error:
         raise WrongSetting(str(error)) from None
+
+
+def _query_limits(environment: Mapping[str, str]) -> Limits:
+    """`depth=30, cost=50000`: those that are not named stay as they are by default."""
+    known = [one.name for one in fields(Limits)]
+    given: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in environment.get("QUERY_LIMITS", "").split(","))):
+        name, _, number = (each.strip() for each in part.partition("="))
+        if name not in known or not number.isascii() or not number.isdigit() or not 1 <= int(number) <= 10**9:
+            raise WrongSetting(f"QUERY_LIMITS is written like this: depth=30, cost=50000. It knows {', '.join(known)}.")
+        given[name] = int(number)
+    return Limits(**given)
 
 
 def _is_server(url: str) -> bool:

@@ -29,6 +29,7 @@ LIVE: Final = "live"
 LIVE_SECONDS: Final = 300
 UPLOAD: Final = "upload"
 FILE: Final = "file"
+UNSUBSCRIBE: Final = "unsubscribe"
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,16 @@ class SignedTokens:
             return UUID(claims["jti"])
         except (ValueError, TypeError, AttributeError):
             return None
+
+    def unsubscribe_token(self, recipient: str, kind: str, channel: str) -> str:
+        """Good for ever, and for nothing but ending notifications: mails are kept for years."""
+        claims = {"sub": recipient, "kind": kind, "channel": channel}
+        return self._keys.sign({"iss": ISSUER, "aud": UNSUBSCRIBE, **claims})
+
+    def read_unsubscribe_token(self, token: str) -> tuple[str, str, str] | None:
+        """Whose notifications, of which kind and over which channel."""
+        claims = self._keys.read(token, UNSUBSCRIBE, ["sub", "kind", "channel"])
+        return None if claims is None else (claims["sub"], claims["kind"], claims["channel"])
 
     def upload_token(self, file_id: UUID, until: datetime) -> str:
         return self._keys.sign({"iss": ISSUER, "aud": UPLOAD, "sub": str(file_id), "exp": until})

@@ -1,12 +1,10 @@
 """GraphQL over HTTP and SSE: one endpoint. What it shares with WebSockets stands in server/operation.py."""
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping
-from contextlib import aclosing
-from typing import Final, cast
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import ExitStack, aclosing
+from typing import Any, Final, cast
 
 import orjson
-from anyio import CancelScope
 from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, Response
@@ -15,21 +13,26 @@ from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
-from strawberry.http.streaming import HTTPStreamTransport, SSETransport
+from strawberry.http.streaming import SSETransport
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from resolvers.context import Ctx
 from resolvers.request_error import Forbidden, RequestError
+from resolvers.session import network
 from schema import Schema
 from server.cookies import SessionCookies
 from server.document import NAMES, RequestedDocuments
 from server.errors import failed_request, refused_request
+from server.event_stream import COMPLETE, EventStream, next_event
 from server.graphiql import graphiql_page
 from server.operation import Asked, Contexts, answer_of, check_operation_name
+from server.places import NoPlace, Places, SocketLimits, person
 
 LARGEST_BODY: Final = 100 * 1024
+LARGEST_OF_STAFF: Final = 4 * 1024 * 1024
+"""Room for 1,000 rows: of those who were given permissions, which is found out once a body needs it."""
 FORMS: Final = frozenset({"", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"})
 """The kinds of bodies that need no preflight; without one it is as if it were text."""
 STATUS: Final = {
@@ -37,6 +40,7 @@ STATUS: Final = {
     "FORBIDDEN": 403,
     "DOCUMENT_NOT_TRUSTED": 403,
     "DOCUMENT_NOT_FOUND": 404,
+    "TOO_MANY_REQUESTS": 429,
     "PERSISTED_QUERY_NOT_FOUND": 200,  # an invitation to send the text; clients of Apollo expect it like this
 }
 
@@ -48,63 +52,90 @@ def check_is_no_form(request: Request) -> None:
         raise Forbidden("Send JSON, with Content-Type: application/json; forms of other sites cannot send that.")
 
 
-class EventStream(SSETransport):
+class TooManyStreams(RequestError):
+    """Somebody, or an address, has as many as it may have."""
+
+    code = "TOO_MANY_REQUESTS"
+
+    def __init__(self) -> None:
+        super().__init__("There are too many streams from you at once; end some first.")
+
+
+class StreamTransport(SSETransport):
     """Streams read: a write that a closing connection could cut off midway is refused."""
 
     def accepts(self, accept: str) -> bool:
         """Who takes JSON as well gets JSON: urql lists all that it can read with every query and mutation."""
         return super().accepts(accept) and "json" not in accept.lower()
 
-    def encode_event(self, event: str, data: str | None = None) -> str:
-        """Lines end with a line feed alone: urql finds no event else, and the standard allows it."""
-        return super().encode_event(event, data).replace("\r\n", "\n")
-
-    def encode_comment(self, comment: str) -> str:
-        return super().encode_comment(comment).replace("\r\n", "\n")
-
     def allowed_operation_types(self, allowed_operation_types: set[OperationType]) -> Iterable[OperationType]:
         return set(allowed_operation_types) - {OperationType.MUTATION}
 
 
 class GraphQLEndpoint(GraphQL[Ctx, None]):
-    stream_transport_classes_by_protocol: Mapping[str, type[HTTPStreamTransport]] = {GRAPHQL_SSE_PROTOCOL: EventStream}
+    stream_transport_classes_by_protocol: Mapping[str, Any] = {GRAPHQL_SSE_PROTOCOL: StreamTransport}
 
-    def __init__(self, schema: Schema, contexts: Contexts, documents: RequestedDocuments) -> None:
+    def __init__(self, schema: Schema, contexts: Contexts, documents: RequestedDocuments, limits: SocketLimits) -> None:
         super().__init__(schema, subscription_protocols=(GRAPHQL_SSE_PROTOCOL,), graphql_ide="graphiql")
         self._graphiql = graphiql_page()
         self._contexts, self._documents = contexts, documents
-        self._ending = asyncio.Event()
+        self._of_address, self._of_caller = Places(limits.connections), Places(limits.connections)
+        self._seconds_to_read = limits.seconds_to_read
+        self._streams: set[EventStream] = set()
+        self._is_ending = False
 
     def end_streams(self) -> None:
         """The process is about to end: their clients are to go on elsewhere, now and not when they are cut off."""
-        self._ending.set()
+        self._is_ending = True
+        for stream in self._streams:
+            stream.break_off()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        with ExitStack() as places:
+            request.state.places = places
+            response = await self._response(request)
+            if isinstance(response, EventStream):
+                await self._stream(response, scope, receive, send)
+            elif response is not None:
+                await response(scope, receive, send)
+
+    async def _stream(self, stream: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
+        self._streams.add(stream)
+        try:
+            if self._is_ending:
+                stream.break_off()
+            await stream(scope, receive, send)
+        finally:
+            self._streams.discard(stream)
+
+    async def _response(self, request: Request) -> Response | None:
+        """Null: there is nobody any more to answer to."""
         try:
             await self._read_body(request)
             check_is_no_form(request)
-            response = await self.run(request)
+            return await self.run(request)
         except HTTPException as error:
             code = "PAYLOAD_TOO_LARGE" if error.status_code == 413 else "BAD_REQUEST"
-            response = self._refused(request, error.reason, code, error.status_code)
+            return self._refused(request, error.reason, code, error.status_code)
         except RequestError as error:
             status = STATUS.get(error.extensions["code"], 400)
-            response = self._refused(request, error.message, error.extensions["code"], status)
+            return self._refused(request, error.message, error.extensions["code"], status)
         except ClientDisconnect:
-            return
+            return None
         except Exception as error:
             answer, status = failed_request(error, request.state.request_id)
-            response = Response(orjson.dumps(answer), status, media_type="application/json")
-        await response(scope, receive, send)
+            return Response(orjson.dumps(answer), status, media_type="application/json")
 
     async def _read_body(self, request: Request) -> None:
         """Reads it here, as far as it may go: what is larger is refused before it is in memory."""
-        body = bytearray()
+        body, most = bytearray(), LARGEST_BODY
         async for chunk in request.stream():
             body += chunk
-            if len(body) > LARGEST_BODY:
-                raise HTTPException(413, f"A request has at most {LARGEST_BODY:,} bytes.")
+            if most == LARGEST_BODY < len(body) and await self._contexts.may_write_much(request.headers):
+                most = LARGEST_OF_STAFF
+            if len(body) > most:
+                raise HTTPException(413, f"A request has at most {most:,} bytes.")
         request._body = bytes(body)  # pyright: ignore[reportPrivateUsage] - where Starlette keeps what was read
 
     def _refused(self, request: Request, message: str, code: str, status: int) -> Response:
@@ -131,17 +162,25 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         data.query = await self._documents.text(data.query, data.extensions, parameters)
         return data
 
-    async def create_streaming_response(
-        self,
-        request: Request | WebSocket,
-        stream: Callable[[], AsyncIterator[str]],
-        sub_response: Response,
-        headers: Mapping[str, str],
-    ) -> Response:
-        chunks = cast("AsyncGenerator[str]", stream())
-        return await super().create_streaming_response(
-            request, lambda: until(self._ending, chunks), sub_response, headers
-        )
+    async def _create_streaming_response(
+        self, request: Request, result: Any, protocol: Any, sub_response: Response
+    ) -> EventStream:
+        """Strawberry's would have six tasks and a queue for each stream; ours is server/event_stream.py."""
+        del protocol  # the only one
+        self._take_place(request)
+        events = _events(request.state.ctx, result)
+        headers = {**sub_response.headers, **StreamTransport.headers}
+        return EventStream(events, sub_response.status_code or 200, headers, self._seconds_to_read)
+
+    def _take_place(self, request: Request) -> None:
+        """As with WebSockets: an address, and somebody who has signed in, can have so many streams at once."""
+        places, actor = request.state.places, request.state.ctx.actor
+        peer = request.client.host if request.client else ""
+        try:
+            places.enter_context(self._of_address.taken(network(peer) or None))
+            places.enter_context(self._of_caller.taken(person(actor)))
+        except NoPlace:
+            raise TooManyStreams from None
 
     async def render_graphql_ide(self, request: Request) -> Response:
         return HTMLResponse(self._graphiql)
@@ -174,26 +213,12 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         return cast(GraphQLHTTPResponse, answer_of(request.state.ctx, result))
 
 
-async def until(ending: asyncio.Event, chunks: AsyncGenerator[str]) -> AsyncGenerator[str]:
-    """Breaks off, without saying that the stream is complete: so its client knows that there is more."""
-    ended = asyncio.create_task(ending.wait())
+async def _events(ctx: Ctx, results: AsyncGenerator[ExecutionResult]) -> AsyncGenerator[bytes]:
     try:
-        async with aclosing(chunks):
-            while True:
-                following = asyncio.create_task(_next(chunks))
-                try:
-                    await asyncio.wait({following, ended}, return_when=asyncio.FIRST_COMPLETED)
-                finally:
-                    if not following.done():
-                        following.cancel()
-                        with CancelScope(shield=True):  # who hung up cancels every wait, and it has to end first
-                            await asyncio.wait({following})
-                if following.cancelled() or (chunk := following.result()) is None:
-                    return
-                yield chunk
+        async with aclosing(results):
+            async for result in results:
+                yield next_event(orjson.dumps(answer_of(ctx, result)))
+                del result  # a stream that waits does not hold what it has told
+            yield COMPLETE
     finally:
-        ended.cancel()
-
-
-async def _next(chunks: AsyncGenerator[str]) -> str | None:
-    return await anext(chunks, None)
+        await ctx.close()

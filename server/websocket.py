@@ -17,14 +17,13 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from uuid_utils import uuid7
 
-from domain.actor import Actor
 from resolvers.context import Ctx
 from resolvers.request_error import Forbidden, RequestError, Unauthenticated
 from resolvers.session import network
 from server.cookies import SessionCookies
 from server.errors import failed_request, refused_request
 from server.operation import Asked, Contexts
-from server.places import NoPlace, Places
+from server.places import NoPlace, Places, SocketLimits, person
 from server.websocket_messages import BAD_REQUEST, Close, Closed, Messages
 from server.websocket_operations import Operations, Runs
 
@@ -39,18 +38,6 @@ INITIALISATION_TIMEOUT: Final = 4408
 TRY_AGAIN_LATER: Final = 1013
 INTERNAL_ERROR: Final = 1011
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class SocketLimits:
-    operations: int = 100
-    """Of one connection at once."""
-    connections: int = 50
-    """Of one network address, and of one caller who has signed in; in each process."""
-    seconds_to_begin: float = 10.0
-    """Until `connection_init`."""
-    seconds_to_read: float = 20.0
-    """Until a client that does not read what it is sent is let go."""
 
 
 class Sockets:
@@ -104,7 +91,7 @@ class Sockets:
         ctx = await _checked(caller)
         await ctx.close()
         try:
-            places.enter_context(self._of_caller.taken(_person(ctx.actor)))
+            places.enter_context(self._of_caller.taken(person(ctx.actor)))
         except NoPlace:
             raise Close(TRY_AGAIN_LATER, "You have too many connections") from None
         await messages.send({"type": "connection_ack"})
@@ -154,12 +141,6 @@ async def _checked(caller: Caller) -> Ctx:
         answer, status = failed_request(error, request_id)
         code = TRY_AGAIN_LATER if status == 503 else INTERNAL_ERROR
         raise Close(code, answer["errors"][0]["message"]) from None
-
-
-def _person(actor: Actor) -> tuple[Any, ...] | None:
-    """Whose places a connection takes, apart from those of its address; guests have no others."""
-    known = actor.id or actor.api_key_id
-    return None if known is None else (actor.kind, known)
 
 
 async def _refuse(socket: WebSocket, message: str, status: int) -> None:

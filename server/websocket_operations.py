@@ -134,6 +134,7 @@ class Operations:
                         if _is_failure(result):
                             return answer["errors"]
                         await self._messages.send({"id": id_, "type": "next", "payload": answer})
+                        del result, answer  # a stream that waits does not hold what it has told
             finally:
                 await ctx.close()
         except RequestError as error:

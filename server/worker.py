@@ -33,6 +33,8 @@ VERSION: Final = "1"
 """DBOS resumes only work of its own version, so this stays for ever: a release resumes its predecessor's."""
 POLL_EVERY: Final = 0.1
 SWEEP_EVERY: Final = 1.0
+KEEP_UP_EVERY: Final = 0.2
+"""Seconds between two looks at what writes have left to be followed."""
 AT_ONCE: Final = 50
 """How many reactions one worker runs at the same time."""
 CLAIMED: Final = 1_000
@@ -80,6 +82,7 @@ async def run_worker(
     stop: asyncio.Event,
     sweep: Sweep | None = None,
     *,
+    keep_up: Sweep | None = None,
     back_off: Sequence[float] = BACK_OFF,
 ) -> None:
     """Works until `stop` is set. One at a time per process, since DBOS is global to it.
@@ -90,7 +93,9 @@ async def run_worker(
     _quiet_dbos()
     tasks = [stopping := asyncio.create_task(stop.wait())]
     if sweep:
-        tasks.append(asyncio.create_task(_sweep_for_ever(shop, sweep)))
+        tasks.append(asyncio.create_task(_for_ever(shop, sweep, SWEEP_EVERY)))
+    if keep_up:
+        tasks.append(asyncio.create_task(_for_ever(shop, keep_up, KEEP_UP_EVERY)))
     try:
         while not stop.is_set():
             await _work(url, _Reactor(shop, reactions, tuple(back_off)), stopping)
@@ -163,15 +168,15 @@ async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.wait(tasks)
 
 
-async def _sweep_for_ever(shop: Shop, sweep: Sweep) -> NoReturn:
+async def _for_ever(shop: Shop, sweep: Sweep, every: float) -> NoReturn:
     while True:
         try:
             await sweep(shop)
         except TRY_AGAIN as trouble:
-            _log.warning("the sweep could not be done now: %r; it is tried again in %s s", trouble, SWEEP_EVERY)
+            _log.warning("the sweep could not be done now: %r; it is tried again in %s s", trouble, every)
         except Exception:
-            _log.exception("the sweep has failed; it is tried again in %s s", SWEEP_EVERY)
-        await asyncio.sleep(SWEEP_EVERY)
+            _log.exception("the sweep has failed; it is tried again in %s s", every)
+        await asyncio.sleep(every)
 
 
 @dataclass(frozen=True)

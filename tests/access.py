@@ -69,8 +69,8 @@ class World:
 
 
 async def token(shop: Shop, kind: ActorKind, key: UUID) -> str:
-    """What signing in would give, without hashing a password."""
-    return await given.access_token(shop, kind, key)
+    """What signing in would give, without hashing a password; it is good for as long as tests take."""
+    return await given.access_token(shop, kind, key, seconds=86_400)
 
 
 async def bought(shop: Shop, api: Api, variant: str, email: str, **more: Any) -> Bought:

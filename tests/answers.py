@@ -1,11 +1,12 @@
 """A shop whose answers are kept, and clients that see whether an answer was a kept one."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
 import httpx
+import psycopg
 import pytest
 
 from domain.processes.shop import Shop
@@ -79,6 +80,29 @@ async def keeping_app(database_url: str, monkeypatch: pytest.MonkeyPatch, **envi
         yield keeping
 
 
+async def every_write_drops(
+    api: Api,
+    keeping: Keeping,
+    database_url: str,
+    queries: Mapping[str, str],
+    writes: Mapping[str, tuple[str, set[str]]],
+) -> None:
+    """What each write concerns, and nothing else; afterwards the answers are as without any that are kept."""
+    await keeping.told()
+    for query in queries.values():
+        await keeping.post(query)
+    for what, (statements, concerned) in writes.items():
+        for name, query in queries.items():
+            assert await keeping.was_kept(query), (what, name)
+        with psycopg.connect(database_url, autocommit=True) as connection:
+            connection.execute(statements.encode())
+        await keeping.told()
+        dropped = {name for name, query in queries.items() if not await keeping.was_kept(query)}
+        assert dropped == concerned, what
+        for query in queries.values():
+            assert (await keeping.post(query)).json() == await api.answer(query), what
+
+
 async def catalogue(shop: Shop) -> None:
     await given.regions(shop)
     await given.product(shop, "paper-cup")
@@ -92,9 +116,16 @@ async def catalogue(shop: Shop) -> None:
                 f"INSERT INTO {kind} (id, handle, {column}{rank}) "
                 f"VALUES (gen_random_uuid(), 'boxes', 'Boxes'{', 1' if rank else ''}) RETURNING id"
             )
+            if kind == "collection":
+                await connection.execute(
+                    "INSERT INTO collection_channel (channel_id, collection_id) "
+                    "SELECT id, $1 FROM channel WHERE is_default",
+                    made,
+                )
             more = ", rank" if kind == "collection" else ""
             await connection.execute(
-                f"INSERT INTO product_{kind} (product_id, {kind}_id{more}) VALUES ($1, $2{', 1' if more else ''})",
+                f"INSERT INTO product_{kind} (product_id, {kind}_id{more}) VALUES ($1, $2"
+                + (", 'a1')" if more else ")"),
                 product,
                 made,
             )

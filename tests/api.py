@@ -5,8 +5,7 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -24,7 +23,9 @@ from engine.documents import Documents
 from schema import Schema, build_schema
 from server.answers import Answers
 from server.app import create_app
-from server.settings import read_settings
+from server.settings import Settings, read_settings
+from tests import forked
+from tests.forked import Process
 
 ROOT = Path(__file__).resolve().parent.parent
 ENGINE = {name: value for name, value in os.environ.items() if name == "COUNTERFOIL_ENGINE"}
@@ -38,6 +39,8 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+HOME = str(Path(tempfile.gettempdir()) / f"counterfoil-tests-{os.getuid()}")
+"""Where servers of tests put mails and files, so that those of somebody who tries the shop stay alone."""
 PROVIDER_OF_THIS_PROCESS = f"http://127.0.0.1:{free_port()}"
 """Where applications in this process expect the test provider; it is started by who needs it (tests/payments.py)."""
 
@@ -118,10 +121,10 @@ def _schema(breadth_first: bool) -> Schema:
     return build_schema(breadth_first=breadth_first)
 
 
-def schema_of_an_app(breadth_first: bool) -> Schema:
+def schema_of_an_app(settings: Settings) -> Schema:
     """Built once, as that takes longer than most tests; each app has its own documents, though, and plans of them."""
-    schema = copy(_schema(breadth_first))
-    schema.documents = Documents()
+    schema = copy(_schema(settings.breadth_first))
+    schema.documents, schema.limits = Documents(), settings.query_limits
     return schema
 
 
@@ -132,7 +135,7 @@ async def running_app(database_url: str, **environment: str) -> AsyncIterator[Ap
     if environment.get("COUNTERFOIL_ENV") != "production":
         own["TEST_PROVIDER_URL"] = PROVIDER_OF_THIS_PROCESS
     settings = read_settings({**ENGINE, **own, **environment})
-    app: Starlette = create_app(settings, schema_of_an_app(settings.breadth_first))
+    app: Starlette = create_app(settings, schema_of_an_app(settings))
     async with app.router.lifespan_context(app) as state:
 
         async def with_state(scope: Any, receive: Any, send: Any) -> None:
@@ -145,7 +148,7 @@ async def running_app(database_url: str, **environment: str) -> AsyncIterator[Ap
 
 @dataclass
 class Server:
-    process: subprocess.Popen[bytes]
+    process: Process
     url: str
     log: Path
 
@@ -166,10 +169,10 @@ class Server:
 
 def environment_of_tests(**more: str) -> dict[str, str]:
     inherited = {k: v for k, v in os.environ.items() if k not in {"DATABASE_URL", "REDIS_URL", "PORT"}}
-    return {**inherited, "JWT_SECRET": SECRET, **more}
+    return {**inherited, "JWT_SECRET": SECRET, "COUNTERFOIL_HOME": HOME, **more}
 
 
-def wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path, seconds: float = 60) -> None:
+def wait_until_ready(process: Process, url: str, log: Path, seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         with contextlib.suppress(httpx.TransportError):
@@ -189,13 +192,8 @@ def running_server(database_url: str) -> Iterator[Callable[..., Server]]:
         port = free_port()
         log = Path("/tmp") / f"counterfoil-test-{port}.log"
         with log.open("wb") as output:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "server", "serve", "--port", str(port), *arguments],
-                cwd=ROOT,
-                env=environment_of_tests(DATABASE_URL=database_url, **environment),
-                stdout=output,
-                stderr=output,
-            )
+            settings = environment_of_tests(DATABASE_URL=database_url, **environment)
+            process = forked.start(["serve", "--port", str(port), *arguments], settings, output)
         server = Server(process, f"http://127.0.0.1:{port}", log)
         started.append(server)
         if ready:

@@ -8,10 +8,10 @@ from sqlalchemy import select
 
 from db import Channel
 from domain import channel as channels
-from domain import publication
 from domain.channel import CreateChannel
 from domain.processes.shop import Shop
-from domain.publication import Publish
+from domain.publication import PRODUCTS
+from domain.publishing import Window
 from resolvers import ids
 from tests import given
 from tests.api import Api
@@ -34,13 +34,13 @@ async def published(
 ) -> None:
     key = ids.decode("Channel", channel)
     async with shop.tx() as tx:
-        await publication.publish(tx, Publish(ids.decode("Product", product), key, start, end), given.ADMINISTRATOR)
+        await PRODUCTS.publish(tx, ids.decode("Product", product), Window(key, start, end), given.ADMINISTRATOR)
 
 
 async def unpublished(shop: Shop, product: str, channel: str | None = None) -> None:
     key: UUID | None = None if channel is None else ids.decode("Channel", channel)
     async with shop.tx() as tx:
-        await publication.unpublish(tx, ids.decode("Product", product), key, given.ADMINISTRATOR)
+        await PRODUCTS.unpublish(tx, ids.decode("Product", product), key, given.ADMINISTRATOR)
 
 
 async def archived(shop: Shop, channel: str) -> None:

@@ -8,6 +8,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -24,7 +25,10 @@ from plugins.manual_payment import ManualPayment
 from server.embedded import embedded_postgres
 from server.migrate import migrate
 from tests.api import Api, Server, running_app, running_server
+from tests.matrix_copy import Original, copied, original
+from tests.matrix_world import MatrixWorld
 from tests.payments import Provider, running_provider
+from tests.snapshot import Snapshot
 
 TEMPLATE = "counterfoil_template"
 MEMORY = Path("/dev/shm")
@@ -39,10 +43,12 @@ def roomy() -> str:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What hangs and disturbs a Redis never runs beside others that use it, as that of TEST_REDIS_URL is shared."""
+    """What hangs and disturbs a Redis never runs beside others that use it, as that of TEST_REDIS_URL is shared. What
+    is tried in the world of the matrix is tried in one process, since that world is made once in each that needs it.
+    """
     for item in items:
-        if "redis_server" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("redis"))
+        for fixture in {"redis_server", "matrix_copy"} & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.xdist_group(fixture))
 
 
 def named(server: str, database: str) -> str:
@@ -79,12 +85,19 @@ def template(postgres: str) -> Iterator[str]:
     execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
-@pytest.fixture
-def database_url(postgres: str, template: str) -> Iterator[str]:
+@contextmanager
+def copy_of(postgres: str, template: str) -> Iterator[str]:
+    """The address of a new database that has all that the template has."""
     name = f"counterfoil_test_{uuid4().hex[:12]}"
     execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield named(postgres, name)
     execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database_url(postgres: str, template: str) -> Iterator[str]:
+    with copy_of(postgres, template) as url:
+        yield url
 
 
 @pytest_asyncio.fixture
@@ -122,3 +135,32 @@ def start_server(database_url: str) -> Iterator[Callable[..., Server]]:
     """Starts real server processes over the same database; they are ended with the test."""
     with running_server(database_url) as start:
         yield start
+
+
+@pytest_asyncio.fixture(scope="session")
+async def matrix_original(postgres: str, template: str) -> AsyncIterator[tuple[str, Original]]:
+    """The world of the matrix and the name of its database. It is never used itself, or it could not be copied."""
+    with copy_of(postgres, template) as url:
+        yield str(sqlalchemy.make_url(url).database), await original(url)
+
+
+@pytest_asyncio.fixture
+async def matrix_copy(
+    postgres: str, matrix_original: tuple[str, Original]
+) -> AsyncIterator[tuple[MatrixWorld, Snapshot]]:
+    name, made = matrix_original
+    with copy_of(postgres, name) as url:
+        async with copied(made, url) as world_and_snapshot:
+            yield world_and_snapshot
+
+
+@pytest.fixture
+def there(matrix_copy: tuple[MatrixWorld, Snapshot]) -> MatrixWorld:
+    """A shop in which two customers have everything that one can have, and all who may call."""
+    return matrix_copy[0]
+
+
+@pytest.fixture
+def snapshot(matrix_copy: tuple[MatrixWorld, Snapshot]) -> Snapshot:
+    """What lies in the tables of that shop."""
+    return matrix_copy[1]

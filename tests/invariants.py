@@ -190,7 +190,8 @@ async def without_tickets(read: Read) -> int:
     return await read.value(
         text(
             """
-            SELECT count(*) FROM order_line AS line JOIN "order" AS o ON o.id = line.order_id AND o.status = 'placed'
+            SELECT count(*) FROM order_line AS line JOIN "order" AS o ON o.id = line.order_id
+              AND o.status IN ('placed', 'completed')
             WHERE line.workflow_id IS NOT NULL AND line.quantity - line.cancelled <> (
                 SELECT coalesce(sum(ticket.quantity), 0) FROM ticket JOIN workflow_state AS state
                     ON state.workflow_id = ticket.workflow_id AND state.code = ticket.state

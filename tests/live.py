@@ -136,5 +136,5 @@ async def own_database(postgres: str, template: str) -> AsyncIterator[tuple[str,
 async def live_fixture(postgres: str, template: str) -> AsyncIterator[Live]:
     async with own_database(postgres, template) as (url, shop, variant):
         with running_server(url) as start:
-            async with start("--no-worker").api() as api:
+            async with start("--no-worker", SOCKET_CONNECTIONS="1000").api() as api:
                 yield Live(shop, api, url, variant)

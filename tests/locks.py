@@ -10,6 +10,29 @@ import pytest
 from db.connection import Database, Tx
 
 KINDS: Final = {
+    "customer": "customer",
+    "notification_opt_out": "choices",
+    "counterfoil.catalog": "catalogue",
+    "product": "product",
+    "product_option": "product",
+    "option_value": "product",
+    "media": "product",
+    "product_channel": "product",
+    "product_category": "product",
+    "variant": "variant",
+    "variant_option_value": "variant",
+    "variant_stock_item": "variant",
+    "category_tree": "category",
+    "category": "category",
+    "collection": "collection",
+    "collection_channel": "collection",
+    "product_collection": "collection",
+    "price_list": "price list",
+    "price": "price list",
+    "counterfoil.regions": "regions",
+    "region": "regions",
+    "region_country": "regions",
+    "stock_location": "stock location",
     "cart": "cart",
     "cart_line": "cart",
     "order": "order",
@@ -23,9 +46,18 @@ KINDS: Final = {
     "stock_level": "stock level",
     "ticket": "ticket",
 }
-ORDER: Final = ("cart", "order", "payment", "balance", "promotion", "stock level", "ticket")
-"""In which kinds of rows are locked, by every transaction (domain.md, "Stock")."""
+CATALOGUE: Final = ("catalogue", "product", "variant", "category", "collection", "price list", "regions")
+"""What is sold, before anything that is bought: first the advisory lock of who writes many products, alone or shared
+with who writes one. Categories have a lock of the whole tree, regions one of all regions, which come first too.
+"""
+BOUGHT: Final = ("cart", "order", "payment", "balance", "promotion", "stock location", "stock level", "ticket")
+ORDER: Final = ("customer", *CATALOGUE, *BOUGHT, "choices")
+"""In which kinds of rows are locked, by every transaction (domain.md, "Stock"). Where there are more names of one kind
+they stand together: the parts of a product, for example, are locked after it, by who has it.
+"""
 
+_LOCK: Final = re.compile(r"advisory_xact_lock(?:_shared)?\(((?:hashtext\((?:'[\w.]+'|\$\d+(?:::\w+)?)\)(?:, )?)+)")
+_WORD: Final = re.compile(r"'([\w.]+)'|\$(\d+)")
 _NAME: Final = r'"?(\w+)"?'
 _WRITTEN: Final = re.compile(
     rf"\b(?:UPDATE\s+{_NAME}\s+(?:AS\s+\w+\s+)?SET"
@@ -44,6 +76,12 @@ def locked(sql: str) -> list[str]:
         written = found[1] or found[2] or found[3]
         tables += [written] if written else _of_select(sql, found.start(), found[4])
     return tables
+
+
+def advised(sql: str, arguments: Sequence[Any] = ()) -> list[str]:
+    """The names of the advisory locks that it takes, those of all words in them."""
+    words = [_WORD.findall(found[1]) for found in _LOCK.finditer(sql)]
+    return [" ".join(w or str(arguments[int(n) - 1]) for w, n in named) for named in words]
 
 
 def _of_select(sql: str, end: int, named: str | None) -> Iterator[str]:
@@ -82,12 +120,15 @@ class Recording:
         """Each where it was first locked."""
         return list(dict.fromkeys(KINDS[table] for table in self.tables if table in KINDS))
 
+    def note(self, sql: str, arguments: Sequence[Any]) -> None:
+        self.tables += [*advised(sql, arguments), *locked(sql)]
+
     async def fetch(self, sql: str, *arguments: Any) -> Any:
-        self.tables += locked(sql)
+        self.note(sql, arguments)
         return await self.connection.fetch(sql, *arguments)
 
     async def execute(self, sql: str, *arguments: Any) -> Any:
-        self.tables += locked(sql)
+        self.note(sql, arguments)
         return await self.connection.execute(sql, *arguments)
 
     def __getattr__(self, name: str) -> Any:

@@ -11,14 +11,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
+    GraphQLArgument,
     GraphQLField,
     GraphQLInterfaceType,
     GraphQLObjectType,
     GraphQLSchema,
     GraphQLUnionType,
+    Undefined,
+    ast_from_value,
     get_named_type,
     is_leaf_type,
     is_required_argument,
+    print_ast,
 )
 
 from schema import build_schema
@@ -115,11 +119,30 @@ class Walk:
 
 def document(root: str, name: str, walk: Walk) -> str:
     """An operation that calls a root field with all of its arguments as variables."""
+    asked_for = root, name, walk.known, frozenset(walk.left_out)
+    if asked_for not in _DOCUMENTS:
+        _DOCUMENTS[asked_for] = _document(root, name, walk)
+    return _DOCUMENTS[asked_for]
+
+
+_DOCUMENTS: dict[tuple[str, str, frozenset[str], frozenset[str]], str] = {}
+"""Written once, as many ask: it takes longer than the answer."""
+
+
+def _document(root: str, name: str, walk: Walk) -> str:
     called = root_fields(root)[name]
-    declared = ", ".join(f"${n}: {a.type}" for n, a in called.args.items())
+    declared = ", ".join(f"${n}: {a.type}{_default(a)}" for n, a in called.args.items())
     passed = ", ".join(f"{n}: ${n}" for n in called.args)
     signature, arguments = (f"({declared})", f"({passed})") if declared else ("", "")
     return f"{ROOTS[root]} Matrix{signature} {{ {root}__{name}: {name}{arguments} {walk.below(called.type)} }}"
+
+
+def _default(argument: GraphQLArgument) -> str:
+    """Or what must not be null would have to be said."""
+    if argument.default_value in (Undefined, None):
+        return ""
+    written = ast_from_value(argument.default_value, argument.type)
+    return f" = {print_ast(written)}" if written else ""
 
 
 def found(data: Any) -> Iterator[tuple[str, str, str | None]]:

@@ -7,6 +7,8 @@ staff with its permission, succeeds with. What must be there first is made by th
 from typing import Final
 
 from resolvers.node import FINDERS
+from server.app import signed_tokens
+from server.settings import read_settings
 from tests import (
     given,
     matrix_accounts,
@@ -14,14 +16,21 @@ from tests import (
     matrix_channels,
     matrix_delivery,
     matrix_files,
+    matrix_notifications,
     matrix_payments,
+    matrix_prices,
+    matrix_products,
     matrix_stock,
+    matrix_tax,
+    matrix_taxonomy,
     matrix_tickets,
+    matrix_variants,
 )
+from tests.api import SECRET
 from tests.matrix_accounts import Example, Given
 from tests.matrix_world import MatrixWorld, Person
 
-ARGUMENTS: Final[dict[str, str]] = {"File.thumbnail": "(width: 160)"}
+ARGUMENTS: Final[dict[str, str]] = {"File.thumbnail": "(width: 160)", **matrix_variants.ARGUMENTS}
 """Of fields of types that must be given arguments, by `Type.field`: `(first: 1)`."""
 
 
@@ -39,9 +48,14 @@ def of_kind(kind: str) -> Example:
 QUERIES: Final[dict[str, dict[str, Example]]] = {
     **matrix_accounts.QUERIES,
     **matrix_payments.QUERIES,
+    **matrix_prices.QUERIES,
     **matrix_channels.QUERIES,
+    **matrix_tax.QUERIES,
+    **matrix_taxonomy.QUERIES,
     **matrix_tickets.QUERIES,
     **matrix_stock.QUERIES,
+    **matrix_products.QUERIES,
+    **matrix_variants.QUERIES,
     **matrix_balances.QUERIES,
     **matrix_delivery.QUERIES,
     "cart": {
@@ -61,12 +75,18 @@ QUERIES: Final[dict[str, dict[str, Example]]] = {
 MUTATIONS: Final[dict[str, Example]] = {
     **matrix_accounts.MUTATIONS,
     **matrix_payments.MUTATIONS,
+    **matrix_prices.MUTATIONS,
     **matrix_channels.MUTATIONS,
+    **matrix_tax.MUTATIONS,
+    **matrix_taxonomy.MUTATIONS,
     **matrix_tickets.MUTATIONS,
     **matrix_stock.MUTATIONS,
+    **matrix_products.MUTATIONS,
+    **matrix_variants.MUTATIONS,
     **matrix_balances.MUTATIONS,
     **matrix_delivery.MUTATIONS,
     **matrix_files.MUTATIONS,
+    **matrix_notifications.MUTATIONS,
     "cartAddLines": lambda world, who: {
         "cartId": who.cart.id,
         "lines": [{"variantId": world.things["Variant"], "quantity": 1}],
@@ -89,7 +109,13 @@ MUTATIONS: Final[dict[str, Example]] = {
         "lines": [{"lineId": who.things["CartLine"], "quantity": 3}],
     },
 }
+OF_ANOTHER_LOG: Final = signed_tokens(read_settings({"JWT_SECRET": SECRET})).seal("log:0;0;0")
 SUBSCRIPTIONS: Final[dict[str, Example]] = {
     "ticketEvents": lambda _, who: {"ticketId": who.bought.ticket, "afterSeq": 1000},
+    "orderUpdated": lambda _, who: {"orderId": who.bought.order, "after": OF_ANOTHER_LOG},
+    "myTickets": lambda _, __: {"after": OF_ANOTHER_LOG},
+    "ticketBoard": lambda _, __: {"after": OF_ANOTHER_LOG},
+    "cartUpdated": lambda _, who: {"cartId": who.bought.cart.id},
+    "variantAvailability": lambda _, __: {"ids": []},  # nothing of it is anybody's, and it would not end
 }
 """Streams that end by themselves: in this process nothing is received before the end."""

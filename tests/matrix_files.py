@@ -38,14 +38,7 @@ async def uploaded(world: Any, who: Any) -> dict[str, Any]:
     return {"fileId": await file(world.shop, attached=False, ticket_id=ids.decode("Ticket", who.bought.ticket))}
 
 
-async def picture(world: Any, _who: Any) -> dict[str, Any]:
-    product = ids.decode("Product", world.things["Product"])
-    picture_id = await file(world.shop, attached=False, by="staff", product_id=product)
-    return {"productId": world.things["Product"], "fileId": picture_id, "alt": "A banner"}
-
-
 MUTATIONS: Final[dict[str, Any]] = {
-    "productMediaAdd": picture,
     "uploadComplete": uploaded,
     "uploadPrepare": lambda _, who: {"purpose": "TICKET_FILE", "subjectId": who.bought.ticket, **TOLD},
 }

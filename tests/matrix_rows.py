@@ -3,7 +3,7 @@
 import csv
 import inspect
 import io
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -26,17 +26,16 @@ from tests.matrix import (
     root_fields,
 )
 from tests.matrix_accounts import Example, Given
-from tests.matrix_world import NOTHING, MatrixWorld, Person
-from tests.snapshot import Snapshot, changed, taken
+from tests.matrix_world import NOTHING, MatrixWorld, Person, halves
+from tests.snapshot import Snapshot, changed
 
 Rows = dict[str, dict[str, str]]
 """By field a cell for each column."""
 WITHOUT, WITH = "staff without", "staff with"
 
 
-async def matrix(world: MatrixWorld) -> Rows:
+async def matrix(world: MatrixWorld, snapshot: Snapshot) -> Rows:
     rows = await reads(world)
-    snapshot = await taken(world.shop, world.theirs)
     for kind, trying in (("Mutation", written), ("Subscription", watched)):
         for name in root_fields(kind):
             rows |= await tried_by_all(world, kind, name, trying, snapshot)
@@ -83,7 +82,7 @@ async def reads(world: MatrixWorld) -> Rows:
     """Of all queries about Sam's things, and of all types behind them."""
     sams = await own_ids(world)
     columns: dict[str, Cells] = {}
-    by_permission: dict[str, Cells] = {permission: {} for permission in world.only}
+    by_permission: dict[str, Cells] = {permission: {} for permission in PERMISSIONS}
     for name, called in root_fields("Query").items():
         needs = needed(called)
         for label, example in queries_of(name).items():
@@ -91,12 +90,11 @@ async def reads(world: MatrixWorld) -> Rows:
             async def of(caller: Api, name: str = name, label: str = label, example: Example = example) -> Cells:
                 return (await read_by(world, caller, name, (label, example), sams)).cells
 
-            for who, caller in world.callers(needs).items():
-                merge(columns.setdefault(who, {}), await of(caller))
-            without = await of(world.powerless)
-            same = await of(world.almighty) == without
-            for permission, caller in world.only.items():
-                merge(by_permission[permission], without if same else await of(caller))
+            got = {who: await of(caller) for who, caller in world.callers(needs).items()}
+            for who, cells in got.items():
+                merge(columns.setdefault(who, {}), cells)
+            for permission, cells in (await with_each(world, needs, of, got[WITHOUT])).items():
+                merge(by_permission[permission], cells)
     return {
         line: {
             "needs": needs_of(line),
@@ -105,6 +103,28 @@ async def reads(world: MatrixWorld) -> Rows:
         }
         for line in every_field().union(*columns.values(), *by_permission.values())
     }
+
+
+async def with_each(
+    world: MatrixWorld, needs: str, of: Callable[[Api], Awaitable[Cells]], without: Cells
+) -> dict[str, Cells]:
+    """What each permission alone gets of a field that needs one, or none; `without` is what staff get without it.
+
+    Whoever has all others gets nothing of a field that needs one, so none of those does. Of other fields: what many get
+    together no more than without any, none of them gets alone.
+    """
+    if needs in PERMISSIONS:
+        return {**dict.fromkeys(PERMISSIONS, without), needs: await of(world.only[needs])}
+    found: dict[str, Cells] = {}
+    ahead = [tuple(PERMISSIONS)]
+    while ahead:
+        group = ahead.pop()
+        got = await of(world.together[group])
+        if got == without or len(group) == 1:
+            found |= dict.fromkeys(group, got)
+        else:
+            ahead += halves(group)
+    return found
 
 
 async def own_ids(world: MatrixWorld) -> set[str]:
@@ -170,10 +190,11 @@ async def tried_by_all(world: MatrixWorld, kind: str, name: str, trying: Any, sn
     """The lines of a root field and of what only its payload has."""
     needs = needed(root_fields(kind)[name])
     columns = {who: await trying(world, name, caller, snapshot) for who, caller in world.callers(needs).items()}
-    permissions = {needs: world.only[needs]} if needs in world.only else world.only
-    if needs not in world.only and await trying(world, name, world.almighty, snapshot) == columns[WITHOUT]:
-        permissions = {}
-    by_permission = {p: await trying(world, name, caller, snapshot) for p, caller in permissions.items()}
+
+    async def of(caller: Api) -> Cells:
+        return await trying(world, name, caller, snapshot)
+
+    by_permission = await with_each(world, needs, of, columns[WITHOUT])
     root = f"{kind}.{name}"
     lines = {line for cells in (*columns.values(), *by_permission.values()) for line in cells}
     return {
@@ -192,7 +213,8 @@ async def written(world: MatrixWorld, name: str, caller: Api, snapshot: Snapshot
     given = await given_by(example, world, world.sam)
     before, theirs = snapshot.prints, snapshot.prints_of_theirs
     if inspect.iscoroutinefunction(example):
-        before, theirs = await snapshot.now(), await snapshot.now_of_theirs()
+        before = await snapshot.now()
+        theirs = snapshot.prints_of_theirs | await snapshot.now_of_theirs(changed(snapshot.prints, before))
     answer = await caller.answer(document("Mutation", name, Walk(examples.ARGUMENTS, KNOWN)), {"input": dict(given)})
     after = await snapshot.now()
     touched = changed(before, after)

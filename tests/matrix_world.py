@@ -15,6 +15,7 @@ from db import (
     CustomerAddress,
     CustomerGroup,
     CustomerGroupMember,
+    OptionValue,
     Product,
     ProductCategory,
     ProductCollection,
@@ -29,6 +30,7 @@ from domain import ticket_move as tickets
 from domain.actor import EVERYTHING, SYSTEM, Actor
 from domain.address import Address
 from domain.api_key import CreateApiKey
+from domain.collection_publication import publish_new
 from domain.permission import PERMISSIONS
 from domain.price import PriceDraft
 from domain.processes.shop import Shop
@@ -44,7 +46,11 @@ from tests import (
     matrix_delivery,
     matrix_details,
     matrix_files,
+    matrix_goods,
+    matrix_notifications,
+    matrix_prices,
     matrix_stock,
+    matrix_tax,
     matrix_tickets,
 )
 from tests.access import Bought, bought, token
@@ -84,6 +90,8 @@ class MatrixWorld:
     """Staff who have every permission but one, by that."""
     keys: Mapping[str, Api]
     """Programs with a secret key that has every scope but one, by that; and with all, and with one that is harmless."""
+    together: Mapping[tuple[str, ...], Api]
+    """Staff who have some permissions: all, one half of them, the other, the halves of those, and so on to each."""
     live: Api
     """Who has a token of Sam's for subscriptions."""
 
@@ -123,6 +131,16 @@ class MatrixWorld:
         return [ids.decode(kind, public) for kind, public in owned if kind not in GOODS | NAMED_BY_ALL]
 
 
+def halves(group: tuple[str, ...]) -> list[tuple[str, ...]]:
+    return [group[: len(group) // 2], group[len(group) // 2 :]]
+
+
+def halved(group: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """The group, its halves, theirs, and so on, but for single ones."""
+    return [] if len(group) == 1 else [group, *(part for half in halves(group) for part in halved(half))]
+
+
+ALL = tuple(PERMISSIONS)
 NOTHING = "none"
 GOODS = frozenset(
     {
@@ -146,13 +164,16 @@ async def matrix_world(shop: Shop, api: Api) -> MatrixWorld:
     await given.regions(shop)
     things = {**await catalogue(shop, api), **await people_and_programs(shop)}
     things |= await matrix_tickets.things_of_the_shop(shop)
+    things |= await matrix_tax.things(shop)
     things["GiftCard"] = await matrix_balances.gift_card(shop)
     await matrix_details.of_the_shop(shop, things["GiftCard"])
     sam = await person(shop, api, things["Variant"], "sam@shop.example")
     kim = await person(shop, api, things["Variant"], "kim@shop.example")
     await matrix_details.still_undecided(shop, api, things["Variant"])
     things["DeliveryOption"] = await matrix_delivery.free_delivery(shop)
+    things |= await matrix_prices.things(shop, things["Variant"], things["CustomerGroup"])
     await matrix_details.ways_of_delivery(shop)
+    await matrix_goods.goods(shop, things["Category"])
     group = ids.decode("CustomerGroup", things["CustomerGroup"])
     async with shop.tx() as tx:
         await tx.insert(CustomerGroupMember, [{"group_id": group, "customer_id": sam.key}])
@@ -162,14 +183,17 @@ async def matrix_world(shop: Shop, api: Api) -> MatrixWorld:
     all_but[NOTHING] = await staff(shop, api, "all", *PERMISSIONS)
     keys = {p: await program(shop, api, *(PERMISSIONS.keys() - {p})) for p in PERMISSIONS}
     keys |= {NOTHING: await program(shop, api, "audit:read"), EVERYTHING: await program(shop, api, *PERMISSIONS)}
+    together = {group: await staff(shop, api, f"one of {i}", *group) for i, group in enumerate(halved(ALL)[1:])}
+    together |= {ALL: all_but[NOTHING], **{(p,): only[p] for p in PERMISSIONS}}
     for worker in (all_but[NOTHING], keys[EVERYTHING]):  # so that both are in the audit log
         await worker.done("customerGroupUpdate", {"groupId": things["CustomerGroup"], "name": "Friends"}, "__typename")
         await matrix_details.adjusted(worker, things["GiftCard"], sam.things["Customer"])
     things |= await matrix_stock.shelves(shop, all_but[NOTHING], keys[EVERYTHING])
     for table in ("customer", "staff"):
-        await carts.execute(shop, f"UPDATE {table} SET password_hash = :hash", hash=CHEAP.hash(given.PASSWORD))
+        told = f"UPDATE {table} SET password_hash = :hash, locale = 'de'"
+        await carts.execute(shop, told, hash=CHEAP.hash(given.PASSWORD))
     live = await sam.api.done("liveTokenCreate", {}, "liveToken")
-    return MatrixWorld(shop, api, sam, kim, things, only, all_but, keys, api.signed_in(live["liveToken"]))
+    return MatrixWorld(shop, api, sam, kim, things, only, all_but, keys, together, api.signed_in(live["liveToken"]))
 
 
 async def people_and_programs(shop: Shop) -> dict[str, str]:
@@ -227,6 +251,7 @@ async def person(shop: Shop, api: Api, variant: str, email: str) -> Person:
         "OrderLine": theirs.line,
         "Ticket": theirs.ticket,
         **await matrix_tickets.things_of(shop, theirs.order, theirs.line, theirs.ticket),
+        **await matrix_notifications.things_of(shop, theirs.order, theirs.ticket),
         "File": await matrix_files.file(shop, attached=True, ticket_id=ids.decode("Ticket", theirs.ticket)),
         "StoreCredit": await matrix_balances.store_credit(shop, key, theirs.order, cart, bare),
     }
@@ -282,8 +307,10 @@ async def catalogue(shop: Shop, api: Api) -> dict[str, str]:
         await tx.run(insert(Category).values(id=category, handle="print", name="Print", rank=0))
         await tx.run(insert(Collection).values(id=collection, handle="new", title="New"))
         await tx.run(insert(ProductCategory).values(product_id=product, category_id=category))
-        await tx.run(insert(ProductCollection).values(product_id=product, collection_id=collection, rank=0))
+        await tx.run(insert(ProductCollection).values(product_id=product, collection_id=collection, rank="a0"))
+        await publish_new(tx, [collection])
         await tx.run(update(Product).where(Product.id == product).values(brief_schema=BRIEF))
+        await tx.run(update(OptionValue).values(swatch_color="#b5651d"))
     found = await api(PARTS, {"id": sold.product})
     (option,), (media,) = found["product"]["options"], found["product"]["media"]
     return {

@@ -1,7 +1,6 @@
 """Paying in tests by the test provider: a process of its own, shared by the tests of a process, told apart by keys."""
 
-import subprocess
-import sys
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +23,10 @@ from domain.processes.shop import Shop
 from plugins.test_payment.provider import create_provider
 from resolvers import ids
 from server.payment_settings import DEVELOPMENT_WEBHOOK_SECRET
-from tests.api import PROVIDER_OF_THIS_PROCESS, ROOT, Api, environment_of_tests, free_port
+from tests import forked
+from tests.api import PROVIDER_OF_THIS_PROCESS, Api, environment_of_tests, free_port
 from tests.completion import FACTS
+from tests.forked import Process
 from tests.given import ADDRESS, Cart
 
 ACTION = "nextAction { kind url clientData expiresAt }"
@@ -36,7 +37,7 @@ PAID = f"accessToken order {{ id number status paymentStatus amountDue {{ amount
 class Provider:
     """A running test provider."""
 
-    process: subprocess.Popen[bytes]
+    process: Process
     url: str
     file: Path
     port: int
@@ -64,8 +65,9 @@ class Provider:
 @contextmanager
 def running_provider(file: Path, port: int | None = None) -> Iterator[Provider]:
     port = port or free_port()
-    command = [sys.executable, "-m", "server", "test-provider", "--port", str(port), "--file", str(file)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment_of_tests(), stderr=subprocess.DEVNULL)
+    with Path(os.devnull).open("wb") as nowhere:
+        command = ["test-provider", "--port", str(port), "--file", str(file)]
+        process = forked.start(command, environment_of_tests(), nowhere)
     provider = Provider(process, f"http://127.0.0.1:{port}", file, port)
     try:
         for _ in range(300):

@@ -86,6 +86,15 @@ def _running(executable: str) -> Iterator[RedisServer]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+@contextmanager
+def running_redis() -> Iterator[RedisServer]:
+    """For what is no test."""
+    executable = _executable()
+    assert executable is not None, NONE_HERE
+    with _running(executable) as server:
+        yield server
+
+
 @pytest.fixture(scope="module", name="redis_server")
 def redis_server_fixture() -> Iterator[RedisServer]:
     given = os.environ.get("TEST_REDIS_URL")

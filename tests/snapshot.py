@@ -21,6 +21,8 @@ TABLES = text(
     GROUP BY c.relname ORDER BY c.relname
     """
 )
+WRITING = text("SELECT CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint)")
+"""The number of the next transaction that writes, anywhere on this server."""
 WRITTEN = "coalesce(sum(xmin::text::bigint), 0)"
 """Every row says which transaction wrote it, so this tells even what was written as it was."""
 CONTENTS = f"coalesce(sum(hashtextextended((to_jsonb(t) - '{NOTED}')::text, 0)::numeric), 0)"
@@ -39,21 +41,29 @@ class Snapshot:
     theirs: str
     prints: Prints
     prints_of_theirs: Prints
+    seen: tuple[int, Prints] = (0, {})
+    """What was found last, and how many transactions had written by then."""
 
     async def now(self) -> Prints:
-        """One statement over all tables; they are small."""
-        kinds = {name: CONTENTS if name in self.noted else WRITTEN for name in self.columns}
+        """One statement over all tables; they are small. None if nobody has written since the last time."""
+        written = await self.shop.read.value(WRITING)
+        if written != self.seen[0]:
+            self.seen = written, await self._now(self.columns)
+        return self.seen[1]
+
+    async def _now(self, tables: Iterable[str]) -> Prints:
+        kinds = {name: CONTENTS if name in self.noted else WRITTEN for name in tables}
         return await self._prints({name: f"count(*) || ' ' || {kind}" for name, kind in kinds.items()})
 
     async def now_of_theirs(self, tables: Iterable[str] | None = None) -> Prints:
         """Of the rows that name one of their things."""
         filtered = CONTENTS.replace("::numeric)", f"::numeric) FILTER (WHERE t::text ~ '{self.theirs}')")
-        return await self._prints(dict.fromkeys(tables or self.columns, f"{filtered}::text"))
+        return await self._prints(dict.fromkeys(self.columns if tables is None else tables, f"{filtered}::text"))
 
     async def _prints(self, expressions: Mapping[str, str]) -> Prints:
         parts = (f"SELECT '{n}' AS name, {e} AS print FROM public.\"{n}\" AS t" for n, e in expressions.items())
-        rows = await self.shop.read.records(text(" UNION ALL ".join(parts)))
-        return {row.name: row.print for row in rows}
+        statement = " UNION ALL ".join(parts)
+        return {row.name: row.print for row in await self.shop.read.records(text(statement))} if statement else {}
 
     async def bring_back(self, now: Prints) -> None:
         """All is as it was, without the triggers that see to it that nobody does this."""
@@ -67,7 +77,7 @@ class Snapshot:
                 await tx.run(text(f'DELETE FROM "{name}"'))
                 insert = f'INSERT INTO "{name}" ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM kept."{name}"'
                 await tx.run(text(insert))
-        self.prints = await self.now()
+        self.prints = self.prints | await self._now(different)
 
 
 async def taken(shop: Shop, theirs: Iterable[object] = ()) -> Snapshot:

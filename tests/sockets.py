@@ -19,6 +19,7 @@ from server.app import create_app
 from server.relay import Relay
 from server.serve import web_config
 from server.settings import read_settings
+from server.view import GraphQLEndpoint
 from server.websocket import PROTOCOL, Sockets
 from tests import given
 from tests.api import ENGINE, SECRET, Api, free_port
@@ -136,10 +137,12 @@ class Served:
     api: Api
     relay: Relay
     sockets: Sockets
+    endpoint: GraphQLEndpoint
 
     def limit(self, **limits: Any) -> None:
         """For connections from now on."""
         self.sockets._limits = replace(self.sockets._limits, **limits)
+        self.endpoint._seconds_to_read = self.sockets._limits.seconds_to_read
 
     async def nothing_is_left(self) -> None:
         """No stream listens, and no connection has a place, after a moment."""
@@ -166,8 +169,8 @@ async def serving(database_url: str, **environment: str) -> AsyncIterator[Served
         url = f"http://127.0.0.1:{config.port}"
         limits = httpx.Limits(max_connections=None)
         async with httpx.AsyncClient(base_url=url, limits=limits, timeout=60) as http:
-            sockets = server.lifespan.state["sockets"]
-            yield Served(url, Api(http), sockets._contexts.live, sockets)
+            sockets, endpoint = (server.lifespan.state[part] for part in ("sockets", "endpoint"))
+            yield Served(url, Api(http), sockets._contexts.live._log, sockets, endpoint)
     finally:
         server.should_exit = True
         await task

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 from graphql import GraphQLInputObjectType, GraphQLList, GraphQLNonNull
 
 from domain.permission import PERMISSIONS
-from domain.processes.shop import Shop
 from resolvers import ids
 from resolvers.context import PUBLIC, SIGNED_IN_STAFF
 from resolvers.node import KINDS
@@ -18,9 +18,9 @@ from tests.api import Api
 from tests.matrix import ROOTS, Walk, document, needed, root_fields
 from tests.matrix_accounts import Example
 from tests.matrix_examples import ARGUMENTS
-from tests.matrix_rows import example_of, given_by, queries_of
-from tests.matrix_world import GOODS, MatrixWorld, Person, matrix_world
-from tests.snapshot import Snapshot, changed, taken
+from tests.matrix_rows import KNOWN, example_of, given_by, queries_of
+from tests.matrix_world import GOODS, MatrixWorld, Person
+from tests.snapshot import Snapshot, changed
 
 Path = tuple[str | int, ...]
 FOUND_NOTHING = {
@@ -60,43 +60,51 @@ def replaced(value: Any, path: Path, new: Any) -> Any:
 
 @dataclass(frozen=True)
 class Try:
-    """A field, one place in its input for an id, and valid input about the things of whoever asks."""
+    """A field with valid input about the things of whoever asks, and the places in it for ids."""
 
     kind: str
     name: str
     example: Example
-    path: Path
-    of: str
-    """What the id is of."""
 
     @property
     def needs(self) -> str:
         return needed(root_fields(self.kind)[self.name])
 
     def __str__(self) -> str:
-        return f"{self.kind}.{self.name} {'.'.join(map(str, self.path))}"
+        return f"{self.kind}.{self.name}"
 
     async def variables(self, world: MatrixWorld, who: Person) -> dict[str, Any]:
         given = dict(await given_by(self.example, world, who))
         return {"input": given} if self.kind == "Mutation" else given
 
+    def places(self, given: Mapping[str, Any]) -> list[Path]:
+        arguments = root_fields(self.kind)[self.name].args
+        return [path for n, value in given.items() for path in positions(arguments[n].type, value, (n,))]
 
-async def tries(world: MatrixWorld) -> list[Try]:
-    found: list[Try] = []
-    for kind in ROOTS:
-        for name, called in root_fields(kind).items():
-            examples = queries_of(name).values() if kind == "Query" else [example_of(kind, name)]
-            for example in examples:
-                blank = Try(kind, name, example, (), "")
-                given = await blank.variables(world, world.kim)
-                places = [p for n, value in given.items() for p in positions(called.args[n].type, value, (n,))]
-                found += [Try(kind, name, example, p, KIND[at(given, p).rpartition("_")[0]]) for p in places]
-    return found
+    def who_tries(self, world: MatrixWorld) -> Api:
+        """Somebody who may call the field at all."""
+        if self.needs in PERMISSIONS:
+            return world.only[self.needs]
+        return world.powerless if self.needs == SIGNED_IN_STAFF else world.kim.api
 
 
-async def told(caller: Api, tried: Try, variables: Mapping[str, Any]) -> tuple[str, int]:
+def kind_at(given: Any, path: Path) -> str:
+    """What the id there is of."""
+    return KIND[at(given, path).rpartition("_")[0]]
+
+
+def tries() -> list[Try]:
+    return [
+        Try(kind, name, example)
+        for kind in ROOTS
+        for name in root_fields(kind)
+        for example in (queries_of(name).values() if kind == "Query" else [example_of(kind, name)])
+    ]
+
+
+async def told(caller: Api, tried: Try, variables: Mapping[str, Any], path: Path, walk: Walk) -> tuple[str, int]:
     """The whole answer as text, without what is of the request alone, and how many statements it took."""
-    asked = document(tried.kind, tried.name, Walk(ARGUMENTS))
+    asked = document(tried.kind, tried.name, walk)
     if tried.kind == "Subscription":
         assert caller.database is not None
         before = caller.database.statements
@@ -107,90 +115,92 @@ async def told(caller: Api, tried: Try, variables: Mapping[str, Any]) -> tuple[s
     for error in [error for part in answer.get("items", [answer]) for error in part.get("errors", ())]:
         error["extensions"].pop("requestId")
     timeless = re.sub(r"/files/[^'?]+", "/files/for a while", str(answer))  # or it would differ by when it was asked
-    return timeless.replace(str(at(variables, tried.path)), "the id"), statements
+    return timeless.replace(str(at(variables, path)), "the id"), statements
 
 
-async def refused_without_a_trace(
-    snapshot: Snapshot, caller: Api, tried: Try, variables: Mapping[str, Any]
-) -> tuple[str, int]:
-    before = await snapshot.now()
-    answer = await told(caller, tried, variables)
-    after = await snapshot.now()
-    assert changed(before, after) == set(), f"{tried} changed something"
-    await snapshot.bring_back(after)
+async def test_an_id_of_somebody_elses_thing_is_answered_as_one_of_nothing(
+    there: MatrixWorld, snapshot: Snapshot
+) -> None:
+    """In the same bytes and by the same number of statements; and neither changes anything."""
+    tried_of = set[str]()
+    for tried in tries():
+        if tried.needs in PERMISSIONS:
+            continue
+        caller = tried.who_tries(there)
+        own, sams = await tried.variables(there, there.kim), await tried.variables(there, there.sam)
+        before = await snapshot.now()
+        for path in tried.places(own):
+            kind = kind_at(own, path)
+            if kind in GOODS:
+                continue
+            tried_of.add(kind)
+            foreign, nothing = replaced(own, path, at(sams, path)), replaced(own, path, random(kind))
+            answers = [await told(caller, tried, given, path, Walk(ARGUMENTS)) for given in (foreign, nothing)]
+            assert answers[0] == answers[1], (str(tried), path)
+        assert changed(before, await snapshot.now()) == set(), f"{tried} changed something"
+        await snapshot.bring_back(await snapshot.now())
+    assert tried_of >= {"Cart", "CartLine", "Order", "Ticket", "Customer"}
+
+
+async def test_an_id_of_nothing_is_found_by_nobody_and_one_of_another_kind_is_refused_where_it_stands(
+    there: MatrixWorld, snapshot: Snapshot
+) -> None:
+    """By those who may call the field, of each place. Of other kinds two, in turn: all ids are read in one way, by
+    what they must be of.
+    """
+    kinds = cycle(sorted(KINDS.values()))
+    for tried in tries():
+        given = await tried.variables(there, there.kim)
+        before = await snapshot.now()
+        for path in tried.places(given):
+            kind = kind_at(given, path)
+            answer = await answered(there, tried, replaced(given, path, random(kind)), path)
+            assert tried.name == "nodes" or any(words in answer for words in found_nothing(tried, path)), (
+                str(tried),
+                path,
+                answer,
+            )
+            if tried.name in {"node", "nodes"} or path == ("subject",):
+                continue  # they take all kinds
+            for other in islice((other for other in kinds if other != kind), 2):
+                wrong = replaced(given, path, ids.encode(other, ids.decode(kind, at(given, path))))
+                answer = await answered(there, tried, wrong, path)
+                for words in said_of_another_kind(tried, path):
+                    assert words in answer, (str(tried), other, answer)
+        assert changed(before, await snapshot.now()) == set(), f"{tried} changed something"
+        await snapshot.bring_back(await snapshot.now())
+
+
+async def answered(world: MatrixWorld, tried: Try, given: Mapping[str, Any], path: Path) -> str:
+    """Of a mutation without what queries show, too."""
+    walk = Walk(ARGUMENTS, KNOWN if tried.kind == "Mutation" else frozenset())
+    answer, _ = await told(tried.who_tries(world), tried, given, path, walk)
     return answer
 
 
-def who_tries(world: MatrixWorld, tried: Try) -> Api:
-    """Somebody who may call the field at all."""
-    if tried.needs in PERMISSIONS:
-        return world.only[tried.needs]
-    return world.powerless if tried.needs == SIGNED_IN_STAFF else world.kim.api
+def found_nothing(tried: Try, path: Path) -> list[str]:
+    """One of this is in the answer."""
+    words = [words.format(tried.name) for words in FOUND_NOTHING[tried.kind]]
+    of_staff = tried.needs in PERMISSIONS  # who are told what there is nothing to say of
+    return [*words, f"'argument': '{path[0]}'"] if of_staff else words
 
 
-async def test_an_id_of_somebody_elses_thing_is_answered_as_one_of_nothing(shop: Shop, api: Api) -> None:
-    """In the same bytes and by the same number of statements; and neither changes anything."""
-    world = await matrix_world(shop, api)
-    snapshot = await taken(shop)
-    all_tries = await tries(world)
-    assert {tried.of for tried in all_tries} >= {"Cart", "CartLine", "Order", "Ticket", "Customer"}
-    for tried in all_tries:
-        if tried.of in GOODS or tried.needs in PERMISSIONS:
-            continue
-        caller = who_tries(world, tried)
-        own, sams = await tried.variables(world, world.kim), await tried.variables(world, world.sam)
-        foreign = replaced(own, tried.path, at(sams, tried.path))
-        nothing = replaced(own, tried.path, random(tried.of))
-        answers = [await refused_without_a_trace(snapshot, caller, tried, given) for given in (foreign, nothing)]
-        assert answers[0] == answers[1], str(tried)
+def said_of_another_kind(tried: Try, path: Path) -> list[str]:
+    """All of this is in the answer."""
+    if tried.kind == "Mutation":
+        return ["'VALIDATION_FAILED'", f"'path': {[str(part) for part in path[1:]]}"]
+    return [f"'argument': '{'.'.join(map(str, path))}'"]
 
 
-async def test_an_id_of_nothing_is_found_by_nobody(shop: Shop, api: Api) -> None:
-    """Neither by those who may do everything."""
-    world = await matrix_world(shop, api)
-    snapshot = await taken(shop)
-    for tried in await tries(world):
-        given = await tried.variables(world, world.kim)
-        caller = who_tries(world, tried)
-        answer, _ = await refused_without_a_trace(
-            snapshot, caller, tried, replaced(given, tried.path, random(tried.of))
-        )
-        words = FOUND_NOTHING[tried.kind]
-        assert tried.name == "nodes" or any(word.format(tried.name) in answer for word in words), (str(tried), answer)
-
-
-async def test_an_id_of_another_kind_is_refused_where_it_stands(shop: Shop, api: Api) -> None:
-    world = await matrix_world(shop, api)
-    snapshot = await taken(shop)
-    for tried in await tries(world):
-        if tried.name in {"node", "nodes"} or tried.path == ("subject",):
-            continue  # they take all kinds
-        given = await tried.variables(world, world.kim)
-        key = ids.decode(tried.of, at(given, tried.path))
-        for other in sorted(KINDS.values()):
-            if other == tried.of:
-                continue
-            wrong = replaced(given, tried.path, ids.encode(other, key))
-            answer, _ = await refused_without_a_trace(snapshot, who_tries(world, tried), tried, wrong)
-            if tried.kind == "Mutation":
-                place = [str(part) for part in tried.path[1:]]
-                assert "'VALIDATION_FAILED'" in answer, (str(tried), other, answer)
-                assert f"'path': {place}" in answer, (str(tried), other, answer)
-            else:
-                assert f"'argument': '{'.'.join(map(str, tried.path))}'" in answer, (str(tried), other, answer)
-
-
-async def test_node_never_takes_a_thing_of_one_kind_for_one_of_another(shop: Shop, api: Api) -> None:
+async def test_node_never_takes_a_thing_of_one_kind_for_one_of_another(there: MatrixWorld) -> None:
     """The key of each thing, asked for as a thing of every kind: there is one answer, of its own type."""
-    world = await matrix_world(shop, api)
-    query = "query ($id: ID!) { node(id: $id) { __typename id } }"
-    staff = world.only["orders:read"]
-    for kind, public in {**world.things, **world.sam.things}.items():
-        for other in sorted(KINDS.values()):
-            asked = ids.encode(other, ids.decode(kind, public))
-            for caller in (world.sam.api, world.kim.api, staff, world.api):
-                found = (await caller(query, {"id": asked}))["node"]
-                assert found in (None, {"__typename": other, "id": asked})
+    query = "query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }"
+    for kind, public in {**there.things, **there.sam.things}.items():
+        asked = {ids.encode(other, ids.decode(kind, public)): other for other in KINDS.values()}
+        for caller in (there.sam.api, there.kim.api, there.almighty, there.api):
+            answered = (await caller(query, {"ids": list(asked)}))["nodes"]
+            for (public_id, other), found in zip(asked.items(), answered, strict=True):
+                assert found in (None, {"__typename": other, "id": public_id})
                 assert found is None or other == kind, (kind, other)
 
 

@@ -1,6 +1,6 @@
 """What the schema says about access, and that nobody breaks anything by calling it with nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -18,14 +18,15 @@ from graphql import (
 from db.workflow import ActorKind
 from domain.permission import PERMISSIONS
 from domain.processes.shop import Shop
-from resolvers.context import PUBLIC
+from resolvers.context import PUBLIC, SIGNED_IN, SIGNED_IN_CUSTOMER
 from schema import build_schema
 from schema.build import mutation, query, subscription, view
 from tests import given
-from tests.access import STAFF, world
 from tests.api import Api
 from tests.matrix import ROOTS, needed, root_fields
+from tests.matrix_world import CHEAP
 
+Call = tuple[str, dict[str, Any]]
 FILLERS: dict[str, tuple[Any, ...]] = {
     "String": ("", "x", "\0", "ÿ" * 1_000, "'; DROP TABLE cart; --"),
     "ID": ("", "nonsense", "\0", "ÿ" * 1_000, "'"),
@@ -55,9 +56,9 @@ def filled(type_: Any, number: int, everything: bool) -> Any:
     return FILLERS[type_.name][number]
 
 
-def calls(kind: str, name: str, field: GraphQLField) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Documents that call a field with the least and with everything, five times each."""
-    for number in range(5):
+def calls(kind: str, name: str, field: GraphQLField, numbers: Iterable[int] = range(5)) -> Iterator[Call]:
+    """Documents that call a field with the least and with everything, with each of the fillers."""
+    for number in numbers:
         for everything in (False, True):
             args = {n: a for n, a in field.args.items() if everything or is_required_argument(a)}
             if {"first", "last"} <= args.keys():
@@ -114,58 +115,66 @@ def test_needing_nothing_is_no_way_to_say_public(nothing: Any) -> None:
 
 
 async def test_nothing_that_needs_a_permission_runs_without_it(shop: Shop, api: Api) -> None:
-    there = await world(shop, api)
-    admin = [
-        (kind, root, name)
-        for kind, root in (("query", "Query"), ("mutation", "Mutation"))
+    """Whatever is sent. Of valid input, by everybody who lacks the permission alone, the access matrix holds it."""
+    customer, staff = await given.caller(shop, api, "customer"), await given.caller(shop, api, "staff")
+    for number, (root, name, field) in enumerate(fields_with(PERMISSIONS)):
+        for document, values in calls(ROOTS[root], name, field, [number % 5]):
+            for caller, code in ((api, "UNAUTHENTICATED"), (customer, "FORBIDDEN"), (staff, "FORBIDDEN")):
+                answer = await caller.answer(document, values)
+                errors = [error["extensions"] for error in answer["errors"]]
+                if "path" not in answer["errors"][0]:  # what are no values of their types is told before all else
+                    assert {error["code"] for error in errors} == {"BAD_USER_INPUT"}
+                    continue
+                needs = None if caller is api else needed(field)
+                assert [(error["code"], error.get("needs")) for error in errors] == [(code, needs)], name
+
+
+def fields_with(needs: Container[str]) -> list[tuple[str, str, GraphQLField]]:
+    """Root fields of queries and mutations that need one of these."""
+    return [
+        (root, name, field)
+        for root in ("Query", "Mutation")
         for name, field in root_fields(root).items()
-        if needed(field) in PERMISSIONS
+        if needed(field) in needs
     ]
-    assert admin
-    for kind, root, name in admin:
-        needs = needed(root_fields(root)[name])
-        for who, caller in there.everybody.items():
-            if needs not in STAFF.get(who, ()):
-                for document, values in calls(kind, name, root_fields(root)[name]):
-                    answer = await caller.answer(document, values)
-                    first, *more = answer["errors"]
-                    if "path" not in first:  # what are no values of their types are told before anything is called
-                        assert {error["extensions"]["code"] for error in (first, *more)} == {"BAD_USER_INPUT"}
-                        continue
-                    (error,) = answer["errors"]
-                    expected = "UNAUTHENTICATED" if who == "anonymous" else "FORBIDDEN"
-                    assert error["extensions"]["code"] == expected, (who, name)
-                    assert error["extensions"].get("needs") == (None if who == "anonymous" else needs)
 
 
-@pytest.mark.parametrize("kind", ["query", "mutation"])
+@pytest.mark.parametrize("root", ["Query", "Mutation"])
 async def test_whatever_is_called_with_next_to_nothing_answers_with_an_error_of_the_callers(
-    shop: Shop, api: Api, kind: str
+    shop: Shop, api: Api, root: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By somebody who may call it; what is for everybody, by nobody and by a customer."""
+    monkeypatch.setattr("server.tokens.PasswordHasher", lambda: CHEAP)
     await given.regions(shop)
     await given.product(shop)
-    people = {
-        ActorKind.STAFF: await given.staff(shop, *PERMISSIONS),
-        ActorKind.CUSTOMER: await given.customer(shop),
-    }
-    for name, field in root_fields(kind.title()).items():
-        reached = 0
-        for document, values in calls(kind, name, field):
-            # Signed in anew each time, since some of it signs out.
-            signed_in = [api.signed_in(await given.access_token(shop, who, key)) for who, key in people.items()]
-            for caller in (api, *signed_in):
+    staff = ActorKind.STAFF, await given.staff(shop, *PERMISSIONS)
+    customer = ActorKind.CUSTOMER, await given.customer(shop)
+    who_calls = {PUBLIC: (None, customer), SIGNED_IN_CUSTOMER: (customer,), SIGNED_IN: (customer, staff)}
+    for name, field in root_fields(root).items():
+        needs, reached = needed(field), 0
+        for document, values in calls(ROOTS[root], name, field):
+            for who in who_calls.get(needs, (staff,)):
+                # Signed in anew each time, since some of it signs out.
+                caller = api if who is None else api.signed_in(await given.access_token(shop, *who))
                 answer = await caller.raw(document, values)
                 assert answer.status_code == 200, (document, values)
                 errors = answer.json().get("errors", [])
                 codes = {error["extensions"]["code"] for error in errors}
-                allowed = {"BAD_USER_INPUT", "UNAUTHENTICATED", "FORBIDDEN"}
+                allowed = {"BAD_USER_INPUT"} if who else {"BAD_USER_INPUT", "UNAUTHENTICATED"}
                 assert codes <= allowed, (document, values, answer.json())
                 reached += not errors or any("path" in error for error in errors)
         assert reached > 0, f"nothing ever got as far as {name}"
 
 
-async def test_whatever_is_watched_with_next_to_nothing_ends_with_an_error_of_the_callers(api: Api) -> None:
+async def test_whatever_is_watched_with_next_to_nothing_ends_with_an_error_of_the_callers(shop: Shop, api: Api) -> None:
+    """Asked by nobody, and by who may watch it; with nothing to go on from that would not end."""
+    customer, staff = await given.caller(shop, api, "customer"), await given.caller(shop, api, "staff", *PERMISSIONS)
     for name, field in root_fields("Subscription").items():
+        needs = needed(field)
+        watcher = {PUBLIC: api, SIGNED_IN_CUSTOMER: customer}.get(needs, staff)
         for document, values in calls("subscription", name, field):
-            (item,) = [item async for item in api.events(document, values)]
-            assert [error["extensions"]["code"] for error in item["errors"]] == ["BAD_USER_INPUT"]
+            for caller in (api, watcher) if needs != PUBLIC and values.get("after") else (api,):
+                (item,) = [item async for item in caller.events(document, values)]
+                of_types = item["errors"][0]["message"].startswith("Variable ")  # told before anything is called
+                expected = "BAD_USER_INPUT" if caller is watcher or of_types else "UNAUTHENTICATED"
+                assert {error["extensions"]["code"] for error in item["errors"]} == {expected}, (name, values)

@@ -17,7 +17,7 @@ from tests import given
 from tests.access import world
 from tests.api import Api
 from tests.matrix import SCHEMA, needed, root_fields
-from tests.matrix_world import matrix_world
+from tests.matrix_world import MatrixWorld
 from tests.snapshot import TABLES
 
 ODD_HOSTS = ("a/?x=", "127.0.0.1", "shop.test:80@evil.example", "evil.example", "shop.test/admin", "[::1]", "x" * 5_000)
@@ -68,6 +68,8 @@ def test_the_application_has_the_middleware_that_was_reviewed() -> None:
         ("WebSocketRoute", "/graphql"),
         *(("Route", path) for path in ("/uploads/{token}", "/files/{token}")),
         *(("Route", f"/media/{{file_id}}/{{hash}}{width}") for width in ("", "/{width:int}")),
+        ("Route", "/notifications/{token}"),
+        *(("Route", f"/dev/mail{rest}") for rest in ("", "/{name:uuid}", "/{name:uuid}/html")),  # not in production
     ]
 
 
@@ -128,10 +130,10 @@ ASKED: dict[str, dict[str, Any]] = {
 
 
 async def test_a_mailed_token_is_in_no_answer_and_no_table(
-    shop: Shop, api: Api, caplog: pytest.LogCaptureFixture
+    there: MatrixWorld, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nor in the log: it travels by mail alone, and is stored nowhere."""
-    there = await matrix_world(shop, api)
+    shop, api = there.shop, there.api
     caplog.set_level("DEBUG")
     number = {"orderNumber": there.sam.bought.number, "email": there.sam.email}
     answers: list[httpx.Response] = []

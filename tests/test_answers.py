@@ -25,7 +25,21 @@ async def keeping(database_url: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         yield running
 
 
-ROOTS = {"products", "product", "regions"}
+ROOTS = {
+    "categories",
+    "category",
+    "collections",
+    "collection",
+    "products",
+    "product",
+    "region",
+    "regions",
+    "productTypes",
+    "productVendors",
+    "productTags",
+    "search",
+    "variant",
+}
 CONNECTIONS = "ApiKey AuditEntry Customer CustomerGroup Order Product Staff Ticket Variant"
 SHARED = {
     *(f"Query.{name}" for name in ROOTS),
@@ -35,27 +49,43 @@ SHARED = {
             "ApiKey",
             "AuditEntry",
             "BalanceEntry",
+            "Category",
             "Channel",
+            "Collection",
             "Customer",
             "CustomerGroup",
             "GiftCard",
+            "Notification",
             "Order",
             "PaymentAttempt",
+            "PriceList",
+            "PriceRow",
             "Product",
+            "ProductWord",
             "Staff",
             "StockItem",
             "StockLevel",
             "StockLocation",
             "StockMovement",
             "StockPromise",
+            "TaxRate",
             "Ticket",
             "Variant",
         )
         for name in ("totalCount", "totalCountCapped")
     ),
     "Money.formatted",
+    *(f"Price.{name}" for name in ("tiers", "priorLowestPrice")),
+    "Region.countries",
+    *(f"SearchResult.{name}" for name in ("products", "facets", "facetsCapped")),
+    *(f"Category.{name}" for name in ("parent", "children", "ancestors", "products", "productCount")),
+    *(f"Collection.{name}" for name in ("products", "productCount")),
+    *(f"Product.{name}" for name in ("material", "originCountry", "weightGrams", "dimensions", "metadata")),
     *(f"Product.{name}" for name in ("options", "media", "variants", "categories", "collections")),
+    *(f"Product.{name}" for name in ("optionAvailability", "variantBySelectedOptions", "priceRange")),
+    "Swatch.image",
     *(f"Variant.{name}" for name in ("selectedOptions", "image", "price", "availability", "product")),
+    *(f"Variant.{name}" for name in ("ean", "upc", "lengthMm", "widthMm", "heightMm", "taxable", "metadata")),
 }
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from db import Region
 from db.connection import new_id
+from domain.money import LARGEST
 from domain.price import PriceDraft, set_prices
 from domain.processes.shop import Shop
 from resolvers import ids
@@ -262,10 +263,56 @@ async def test_a_cart_that_would_come_to_more_than_can_be_counted_is_refused(sho
     palace = await given.product(shop, "palace", prices={"EUR": 2**60})
     cart = await given.cart(api, {"variantId": palace.variant, "quantity": 1})
     added = await api.do("cartAddLines", {**cart.key, "lines": [{"variantId": palace.variant}]}, "cart { version }")
-    assert [(e["__typename"], e["path"]) for e in added["userErrors"]] == [("ValidationFailed", ["lines"])]
+    named = [("ValidationFailed", ["lines", "0", "quantity"])]
+    assert [(e["__typename"], e["path"]) for e in added["userErrors"]] == named
     query = "query C($id: ID!, $t: String) { cart(id: $id, token: $t) { lines { id quantity } } }"
     (line,) = (await api(query, {"id": cart.id, "t": cart.token}))["cart"]["lines"]
     assert line["quantity"] == 1
     more = {**cart.key, "lines": [{"lineId": line["id"], "quantity": 2}]}
     changed = await api.do("cartUpdateLines", more, "cart { version }")
-    assert [(e["__typename"], e["path"]) for e in changed["userErrors"]] == [("ValidationFailed", ["lines"])]
+    assert [(e["__typename"], e["path"]) for e in changed["userErrors"]] == named
+    cup = await given.product(shop, "cup", prices={"EUR": 100})
+    both = {
+        **cart.key,
+        "lines": [{"variantId": cup.variant}, {"variantId": palace.variant}, {"variantId": cup.variant}],
+    }
+    refused = [invalid("lines", "1", "quantity")]  # the cups are not what is too much
+    assert await carts.refused(shop, api, "cartAddLines", both) == refused
+
+
+async def test_a_cart_whose_prices_rise_beyond_what_can_be_counted_says_which_line_has_too_many(
+    shop: Shop, api: Api
+) -> None:
+    await given.regions(shop)
+    cup, palace = (
+        await given.product(shop, "cup"),
+        await given.product(shop, "palace", prices={"EUR": 1, "USD": LARGEST}),
+    )
+    cart = await given.cart(api, {"variantId": cup.variant}, {"variantId": palace.variant, "quantity": 1_000})
+    await given.prices(shop, PriceDraft(palace.keys[0], "EUR", LARGEST))
+    shown = """cart { lines { id quantity unitPrice { minorUnits } total { gross { minorUnits } } }
+        totals { total { gross { minorUnits } } } requirements { code lineId mutation } warnings { __typename } }"""
+    query = f"query C($id: ID!, $token: String) {{ {shown.replace('cart', 'cart(id: $id, token: $token)', 1)} }}"
+    read = (await api(query, carts.of(cart)))["cart"]
+    lines = [(line["unitPrice"]["minorUnits"], line["total"]["gross"]["minorUnits"]) for line in read["lines"]]
+    assert lines == [("1000", "1000"), (str(LARGEST), "0")]
+    assert read["totals"]["total"]["gross"]["minorUnits"] == "1000"
+    too_many = {"code": "QUANTITY", "lineId": read["lines"][1]["id"], "mutation": "cartUpdateLines"}
+    assert read["requirements"] == [too_many]
+    assert read["warnings"] == [{"__typename": "PriceChangedSince"}]
+    (refusal,) = (
+        await api.do(
+            "cartComplete",
+            {**cart.completion(), "expectedTotal": {"amount": "10.00", "currency": "EUR"}},
+            "order { id }",
+        )
+    )["userErrors"]
+    assert refusal["code"] == "REQUIREMENTS_NOT_MET"
+    contact = await api.done("cartSetCustomer", {**cart.key, "email": "ann@shop.example"}, shown)
+    assert contact["cart"]["requirements"] == [too_many]
+    moved = await api.done("cartSetContext", {**cart.key, "to": {"country": "US"}}, shown)
+    assert [r["code"] for r in moved["cart"]["requirements"]] == ["QUANTITY"]
+    await api.done("cartSetContext", {**cart.key, "to": {"country": "NL"}}, "cart { id }")
+    await given.prices(shop, PriceDraft(palace.keys[0], "EUR", 7))
+    again = (await api(query, carts.of(cart)))["cart"]
+    assert (again["requirements"], again["totals"]["total"]["gross"]["minorUnits"]) == ([], "8000")

@@ -21,6 +21,7 @@ COMMANDS = [
     "worker",
     "migrate",
     "import shopify",
+    "export shopify",
     "seed",
     "staff create",
     "staff reset",

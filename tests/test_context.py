@@ -8,7 +8,7 @@ from db import Cart, Region
 from db.connection import new_id
 from domain.processes.shop import Shop
 from resolvers import ids
-from tests import given
+from tests import carts, given
 from tests.api import Api
 
 PRICE = '{ product(by: {handle: "paper-cup"}) { variants { nodes { price { amount { currency } } } } } }'
@@ -130,6 +130,38 @@ async def test_a_wrong_place_is_told_once_however_many_prices_a_page_has(shop: S
         assert "formatted" not in str(answer["data"])
     wrong = await api.answer('{ a: product(by: {id: "cart_1"}) { id } b: product(by: {id: "cart_1"}) { id } }')
     assert sorted(error["path"] for error in wrong["errors"]) == [["a"], ["b"]]  # these are two mistakes
+
+
+async def test_nothing_of_an_operation_is_done_that_is_to_take_place_nowhere(shop: Shop, api: Api) -> None:
+    await opened(shop)
+    made = await given.cart(api)
+    set_email = "a: cartSetCustomer(input: { cartId: %s, token: %s, email: %s }) { cart { id } }"
+    change = set_email % tuple(f'"{part}"' for part in (made.id, made.token, "eve@shop.example"))
+    before = await carts.stored(shop)
+    nobody = ids.encode("Region", new_id())
+    wrong = [("country", "FR"), ("region", nobody), ("channel", "web"), ("locale", "nowhere"), ("locale", "xx-YY")]
+    for argument, value in wrong:
+        literal = value if argument == "country" else f'"{value}"'
+        for client, directive in ((api, f"@inContext({argument}: {literal})"), (under(api, f"{argument}={value}"), "")):
+            for operation in (f"mutation {directive} {{ {change} }}", f"query {directive} {{ regions {{ code }} }}"):
+                for _ in ("unknown", "known"):
+                    answer = await client.answer(operation)
+                    (error,) = answer["errors"]
+                    told = error["extensions"]
+                    assert (answer["data"], told["code"], told["argument"]) == (None, "BAD_USER_INPUT", argument)
+    watch = 'subscription @inContext(country: FR) { cartUpdated(cartId: "%s", token: "%s") { __typename } }'
+    for _ in ("unknown", "known"):
+        (answer,) = [item async for item in api.events(watch % (made.id, made.token), {})]
+        assert [error["extensions"].get("argument") for error in answer["errors"]] == ["country"]
+    assert await carts.stored(shop) == before
+
+
+async def test_who_speaks_a_language_somewhere_else_still_reads_amounts_in_it(shop: Shop, api: Api) -> None:
+    await opened(shop)
+    price = PRICE.replace("currency", "formatted")
+    for locale, shown in (("de-US", "10,00\xa0€"), ("en-AQ", "€10.00"), ("de-AT-1996", "€\xa010,00")):
+        answer = await api(f'query @inContext(country: NL, locale: "{locale}") {price}')
+        assert answer["product"]["variants"]["nodes"] == [{"price": {"amount": {"formatted": shown}}}]
 
 
 async def test_a_directive_that_cannot_be_right_is_refused_as_a_whole(shop: Shop, api: Api) -> None:

@@ -8,6 +8,7 @@ from strawberry.schema import schema as strawberry_schema
 
 from domain.processes.shop import Shop
 from engine.documents import Documents
+from engine.limits import Cost
 from engine.recent import Recent
 from tests import carts, given
 from tests.api import Api, Server
@@ -182,7 +183,7 @@ async def test_many_large_documents_do_not_fill_the_memory(api: Api, ask: Ask) -
     text = "{ __typename }".ljust(1_000)
     texts = [f"{text}#{number}" for number in range(100)]
     for each in texts:
-        documents.keep(each, strawberry_schema.parse(each))
+        documents.keep(each, strawberry_schema.parse(each), {None: Cost(1)})
     assert [documents.text_of(hash_of(each)) is not None for each in texts] == [False] * 91 + [True] * 9
     large = [f"{{ __typename }} #{number}".ljust(99_000) for number in range(8)]
     for each in large:

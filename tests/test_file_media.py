@@ -30,6 +30,10 @@ def of_product(product: str, content: bytes) -> dict[str, Any]:
     return {"purpose": "PRODUCT_MEDIA", "subjectId": product, **told}
 
 
+def of_file(product: str, file: str) -> dict[str, Any]:
+    return {"productId": product, "image": {"fileId": file}}
+
+
 async def picture_of(api: Api, product: str, content: bytes = ART) -> dict[str, Any]:
     """The payload of `uploadComplete`."""
     payload = await prepared(api, of_product(product, content))
@@ -44,7 +48,7 @@ async def test_an_uploaded_picture_is_shown_behind_the_others_for_ever(shop: Sho
     first, second = [(await picture_of(toni.api, cup.product))["file"] for _ in range(2)]
     for file, alt in ((first, "A cup "), (second, "")):
         added = await toni.api.done(
-            "productMediaAdd", {"productId": cup.product, "fileId": file["id"], "alt": alt}, "media { id url alt }"
+            "productAddMedia", {**of_file(cup.product, file["id"]), "alt": alt}, "media { id url alt }"
         )
         assert added["media"]["alt"] == alt.strip()
     media = (await api(MEDIA, {"id": cup.product}))["product"]["media"]
@@ -60,7 +64,7 @@ async def test_an_uploaded_picture_is_shown_behind_the_others_for_ever(shop: Sho
         for wrong in ("/161", "/0160x", "/-160", "0", "/160/160"):
             assert (await api.http.get(one["url"] + wrong)).status_code == 404
     subject = f"product:{ids.decode('Product', cup.product)}"
-    assert (await people.audited(shop))[-1] == ("productMediaAdd", subject, {"media": [None, media[1]["url"]]})
+    assert (await people.audited(shop))[-1] == ("productAddMedia", subject, {"media": [None, media[1]["url"]]})
 
 
 async def test_a_picture_is_nobodys_business_before_it_is_the_products(shop: Shop, api: Api) -> None:
@@ -85,9 +89,9 @@ async def test_nothing_but_pictures_becomes_one(shop: Shop, api: Api) -> None:
         refused = await picture_of(seller, cup.product, content)
         assert (refused["file"], [e["__typename"] for e in refused["userErrors"]]) == (None, ["FileRejected"])
     for row in await shop.read.records(select(File)):
-        given_ = {"productId": cup.product, "fileId": ids.encode("File", row.id)}
-        payload = await seller.do("productMediaAdd", given_, "media { id }")
-        assert [(e["__typename"], e["path"]) for e in payload["userErrors"]] == [("NotFound", ["fileId"])]
+        given_ = of_file(cup.product, ids.encode("File", row.id))
+        payload = await seller.do("productAddMedia", given_, "media { id }")
+        assert [(e["__typename"], e["path"]) for e in payload["userErrors"]] == [("NotFound", ["image", "fileId"])]
     assert await shop.read.records(select(Media)) == []
 
 
@@ -100,20 +104,20 @@ async def test_a_picture_is_added_once_and_to_its_own_product(shop: Shop, api: A
     art = await uploaded(seller, ticket, ART)
     pending = (await prepared(seller, of_product(cup.product, ART)))["file"]
     for product, wrong, path in (
-        (lid.product, file["id"], "fileId"),
-        (cup.product, art["id"], "fileId"),
-        (cup.product, pending["id"], "fileId"),
-        (ids.encode("Product", ticket.key), file["id"], "productId"),
+        (lid.product, file["id"], ["image", "fileId"]),
+        (cup.product, art["id"], ["image", "fileId"]),
+        (cup.product, pending["id"], ["image", "fileId"]),
+        (ids.encode("Product", ticket.key), file["id"], ["productId"]),
     ):
-        payload = await seller.do("productMediaAdd", {"productId": product, "fileId": wrong}, "media { id }")
-        assert [(e["__typename"], e["path"]) for e in payload["userErrors"]] == [("NotFound", [path])]
-    given_ = {"productId": cup.product, "fileId": file["id"]}
-    long = await seller.do("productMediaAdd", {**given_, "alt": "x" * 501}, "media { id }")
+        payload = await seller.do("productAddMedia", of_file(product, wrong), "media { id }")
+        assert [(e["__typename"], e["path"]) for e in payload["userErrors"]] == [("NotFound", path)]
+    given_ = of_file(cup.product, file["id"])
+    long = await seller.do("productAddMedia", {**given_, "alt": "x" * 501}, "media { id }")
     assert [(e["__typename"], e["path"]) for e in long["userErrors"]] == [("ValidationFailed", ["alt"])]
     assert await shop.read.records(select(Media)) == []
-    await seller.done("productMediaAdd", given_, "media { id }")
-    again = await seller.do("productMediaAdd", given_, "media { id }")
-    assert [(e["__typename"], e["path"]) for e in again["userErrors"]] == [("NotFound", ["fileId"])]
+    await seller.done("productAddMedia", given_, "media { id }")
+    again = await seller.do("productAddMedia", given_, "media { id }")
+    assert [(e["__typename"], e["path"]) for e in again["userErrors"]] == [("NotFound", ["image", "fileId"])]
     assert len(await shop.read.records(select(Media))) == 1
 
 
@@ -122,9 +126,9 @@ async def test_pictures_are_added_by_who_may_alone(shop: Shop, api: Api) -> None
     cup = await given.product(shop)
     seller = await given.caller(shop, api, "staff", "products:write")
     file = (await picture_of(seller, cup.product))["file"]
-    document = "mutation ($input: ProductMediaAddInput!) { productMediaAdd(input: $input) { media { id } } }"
+    document = "mutation ($input: ProductAddMediaInput!) { productAddMedia(input: $input) { media { id } } }"
     for who, code in (("nobody", "UNAUTHENTICATED"), ("customer", "FORBIDDEN"), ("staff", "FORBIDDEN")):
         caller = await given.caller(shop, api, who)
-        answer = await caller.answer(document, {"input": {"productId": cup.product, "fileId": file["id"]}})
+        answer = await caller.answer(document, {"input": of_file(cup.product, file["id"])})
         assert [error["extensions"]["code"] for error in answer["errors"]] == [code]
     assert await shop.read.records(select(Media)) == []

@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from db.workflow import ActorKind
 from domain.processes.shop import Shop
-from tests import carts, given
+from tests import carts, customers, given
 from tests.api import Api
 
 JSON = {"content-type": "application/json"}
@@ -101,6 +102,21 @@ async def test_a_request_has_at_most_100_kibibytes(shop: Shop, graphql: Any) -> 
             else:
                 refused(answer, 413, "PAYLOAD_TOO_LARGE")
     assert len(await carts.stored(shop)) == 2
+
+
+async def test_who_has_permissions_sends_up_to_four_mebibytes(shop: Shop, api: Api, graphql: Any) -> None:
+    write, much = json.dumps(WRITE).encode(), 4 * 1024 * 1024
+    staff = (await customers.staff(shop, api, "products:write")).headers
+    without = (await customers.staff(shop, api)).headers
+    customer = api.signed_in(await given.access_token(shop, ActorKind.CUSTOMER, await given.customer(shop))).headers
+    refused(await graphql(content=write.ljust(LARGEST + 1), headers={**JSON, **customer}), 413, "PAYLOAD_TOO_LARGE")
+    refused(await graphql(content=write.ljust(LARGEST + 1), headers={**JSON, **without}), 413, "PAYLOAD_TOO_LARGE")
+    forged = {**JSON, "authorization": "Bearer forged"}
+    refused(await graphql(content=write.ljust(LARGEST + 1), headers=forged), 401, "UNAUTHENTICATED")
+    refused(await graphql(content=write.ljust(much + 1), headers={**JSON, **staff}), 413, "PAYLOAD_TOO_LARGE")
+    assert await carts.stored(shop) == []
+    assert (await graphql(content=write.ljust(much), headers={**JSON, **staff})).status_code == 200
+    assert len(await carts.stored(shop)) == 1
 
 
 async def test_a_post_that_a_form_of_another_site_could_send_is_refused(shop: Shop, graphql: Any) -> None:

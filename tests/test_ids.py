@@ -1,5 +1,6 @@
 """Public ids: TypeIDs, which say what they name, and open nothing else."""
 
+import os
 from typing import Any
 from uuid import UUID
 
@@ -162,3 +163,20 @@ async def test_a_write_with_an_id_of_another_kind_is_refused_where_it_stands_and
     query = "query ($id: ID!, $token: String!) { cart(id: $id, token: $token) { version lines { quantity } } }"
     read = await api(query, {"id": cart.id, "token": cart.token})
     assert read == {"cart": {"version": 3, "lines": [{"quantity": 2}]}}
+
+
+def test_processes_that_were_forked_from_one_make_ids_of_their_own() -> None:
+    new_id()
+    made = [set(forked_ids(1000)) for _ in range(3)]
+    random_parts = [id_[14:] for ids_ in made for id_ in ids_]
+    assert len(set(random_parts)) == 3000, "their times may be the same, what is random of them is not"
+
+
+def forked_ids(count: int) -> list[str]:
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        os.write(writing, " ".join(str(new_id()) for _ in range(count)).encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as told:
+        return told.read().split()

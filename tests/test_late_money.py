@@ -12,14 +12,18 @@ from domain import checkout
 from domain.checkout import Placed
 from domain.idempotency import InProgress
 from domain.mail import Mail, Post
+from domain.notification import NotificationQueued
 from domain.payment import PaymentDeclined
 from domain.payment_ledger import LateMoney
 from domain.payment_operation import MoneyReturned
 from domain.payment_provider import Declined, Refused
 from domain.processes.complete_cart import complete_cart
-from domain.processes.settle_late_money import settle_late_money, tell_customer
+from domain.processes.deliver_notification import deliver_notification
+from domain.processes.notify import tell_customer
+from domain.processes.settle_late_money import settle_late_money
 from domain.processes.shop import Shop
 from domain.processes.sweep_payments import sweep
+from plugins.notify_email import EmailChannel
 from tests import given
 from tests.api import Api
 from tests.carts import execute
@@ -228,7 +232,11 @@ async def test_the_customer_is_told_that_it_goes_back(shop: Shop, api: Api, cart
     box = Box()
     nobody: Any = None
     post = Post(box, nobody, "https://shop.example", "")
-    await tell_customer(replace(paying, post=post), MoneyReturned(payment))
+    telling = replace(paying, post=post, channels=(EmailChannel(box),))
+    for _ in range(2):
+        await tell_customer(telling, MoneyReturned(payment))
+        for row in await shop.read.records(text("SELECT id FROM notification")):
+            await deliver_notification(telling, NotificationQueued(row.id))
     (mail,) = box.mails
     assert (mail.template, mail.to) == ("payment_returned", "sam@shop.example")
     assert mail.facts == {"link": "https://shop.example", "amount": "20.00 EUR"}

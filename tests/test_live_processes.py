@@ -14,8 +14,9 @@ from server.relay import POLL_SECONDS
 from server.wake import CHANNEL, TIMEOUT_SECONDS, RedisWake
 from tests import given
 from tests.api import Api, Server, free_port, running_server, wait_until_ready
-from tests.live import Stream, own_database, post, watching
+from tests.live import Live, Stream, own_database, post, watching
 from tests.redis_server import RedisServer, redis_server_fixture  # noqa: F401 - the fixture `redis_server`
+from tests.streams import STREAMS, bodies
 
 TRIES = 40
 
@@ -159,3 +160,28 @@ async def test_what_is_not_redis_at_its_address_harms_nobody(what: str, caplog: 
             server.close()
     for part in ("Redis could not be told of a commit", "Redis cannot be listened to"):
         assert part in caplog.text
+
+
+@pytest.mark.parametrize("name", STREAMS)
+async def test_streams_over_several_tickets_lose_nothing_while_redis_goes_and_comes(
+    processes: Processes, redis_server: RedisServer, name: str
+) -> None:
+    """Read on one process and resumed on another, written through a third."""
+    written = Live(processes.shop, processes.writer, "", processes.variant)
+    watched = await STREAMS[name](written)
+    elsewhere = [watched.by(Api(api.http, watched.api.headers)) for api in (processes.woken, processes.polling)]
+    async with elsewhere[0].stream() as woken, elsewhere[1].stream() as polling:
+        await woken.item()
+        await polling.item()
+        redis_server.hang()
+        try:
+            await watched.post("hanging")
+            assert bodies(await woken.items(1)) == bodies(await polling.items(1)) == ["hanging"]
+        finally:
+            redis_server.go_on()
+        redis_server.drop_connections()
+        await watched.post("dropped", "again")
+        told = await woken.items(2)
+        assert bodies(told) == bodies(await polling.items(2)) == ["dropped", "again"]
+    async with elsewhere[1].stream(told[0]["cursor"]) as resumed:
+        assert bodies(await resumed.items(1)) == ["again"]

@@ -2,19 +2,23 @@
 
 import pytest
 
-from domain.processes.shop import Shop
-from tests.api import Api
-from tests.locks import in_order, locked, recorded
+from tests.locks import advised, in_order, locked, recorded
 from tests.matrix import Walk, document, root_fields
 from tests.matrix_examples import ARGUMENTS
 from tests.matrix_rows import KNOWN, example_of, given_by, refused
-from tests.matrix_world import CHEAP, MatrixWorld, matrix_world
-from tests.snapshot import Snapshot, taken
+from tests.matrix_world import MatrixWorld
+from tests.snapshot import Snapshot
 
 AT_LEAST = {
+    "categoryMove": ["category"],
     "cartAddLines": ["cart"],
     "cartComplete": ["cart", "order", "payment", "stock level"],
+    "customerErase": ["customer", "cart", "order"],
+    "productUpdate": ["catalogue", "product"],
+    "pricesUpsert": ["catalogue", "price list"],
+    "regionUpdate": ["regions"],
     "ticketMove": ["order", "ticket"],
+    "variantUpdate": ["catalogue", "product", "variant"],
 }
 """What some are known to lock, over all their transactions: should the recording go blind, this tells."""
 
@@ -40,15 +44,29 @@ def test_what_a_statement_locks_is_read_off_its_text(sql: str, tables: list[str]
     assert locked(sql) == tables
 
 
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ("SELECT pg_advisory_xact_lock(hashtext('counterfoil.catalog'))", ["counterfoil.catalog"]),
+        ("SELECT pg_advisory_xact_lock_shared(hashtext('counterfoil.catalog'))", ["counterfoil.catalog"]),
+        (
+            "SELECT pg_advisory_xact_lock(hashtext('counterfoil.price_list'), hashtext($1))",
+            ["counterfoil.price_list Sale"],
+        ),
+        ("SELECT pg_try_advisory_xact_lock(hashtext($1::VARCHAR)) AS x", ["Sale"]),
+        ("SELECT hashtext('a')", []),
+    ],
+)
+def test_what_it_locks_besides_rows_has_a_name(sql: str, names: list[str]) -> None:
+    assert advised(sql, ["Sale"]) == names
+
+
 async def test_every_mutation_locks_kinds_of_rows_in_one_order(
-    shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch
+    there: MatrixWorld, snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.tokens.PasswordHasher", lambda: CHEAP)
-    world = await matrix_world(shop, api)
-    snapshot = await taken(world.shop, world.theirs)
     wrong: dict[str, list[list[str]]] = {}
     for name in root_fields("Mutation"):
-        transactions = await locks_of(world, name, snapshot, monkeypatch)
+        transactions = await locks_of(there, name, snapshot, monkeypatch)
         if not all(map(in_order, transactions)):
             wrong[name] = transactions
         for kind in AT_LEAST.get(name, ()):

@@ -1,13 +1,17 @@
 """Which price counts: of the region before the currency, of the largest quantity reached; without one not for sale."""
 
+import asyncio
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select, text
+
+from db import Price
 from domain.money import LARGEST
 from domain.price import PriceDraft
 from domain.processes.shop import Shop
 from domain.region import RegionDraft, upsert_region
-from tests import given
+from tests import given, pricing
 from tests.api import Api
 
 FINLAND = RegionDraft("fi", "Finland", "EUR", False, ("FI",))
@@ -121,6 +125,22 @@ async def test_a_price_as_large_as_can_be_stored_is_shown_to_the_cent(shop: Shop
     assert await priced(api, "NL", 1) == [("92233720368547758.07", 1)]
 
 
+async def test_the_same_prices_set_and_taken_away_in_any_order_at_once_wait_for_each_other(shop: Shop) -> None:
+    await given.regions(shop)
+    keys = (await given.product(shop, options={"Size": tuple("ABCDEFGH")}, stock=None)).keys
+
+    async def write(*amounts: int | None, backwards: bool) -> None:
+        drafts = [PriceDraft(key, "EUR", amount) for key, amount in zip(keys, amounts * 4, strict=True)]
+        await given.prices(shop, *(drafts[::-1] if backwards else drafts))
+
+    for n in range(8):
+        ways = ((n, n), (None, None), (None, n), (n + 1, None))
+        await asyncio.gather(*(write(*way, backwards=backwards) for way in ways for backwards in (True, False)))
+    await write(7, None, backwards=True)
+    amounts = select(Price.amount).where(Price.currency == "EUR").order_by(Price.variant_id)
+    assert await shop.read.scalars(amounts) == [7] * 4
+
+
 async def test_each_variant_has_its_own_price_and_one_without_a_price_is_not_for_sale(shop: Shop, api: Api) -> None:
     await given.regions(shop)
     cup = await given.product(shop, options={"Size": ("S", "M", "L")}, prices={"USD": 1100})
@@ -164,3 +184,33 @@ async def test_everything_under_a_cart_is_priced_where_the_cart_is(shop: Shop, a
         "cart": {"region": {"code": "jp"}, "lines": [{"variant": {"price": yen, "product": sibling}}]},
         "product": {"variants": {"nodes": [{"price": dollars}]}},
     }
+
+
+async def test_a_product_tells_from_where_to_where_its_variants_cost(shop: Shop, api: Api) -> None:
+    """Of the live variants that have a price in the context, each at the price that one unit has there."""
+    await given.regions(shop)
+    cup = await given.product(shop, options={"Size": ("S", "M", "L", "XL")}, prices={"EUR": 500, "USD": 900})
+    lid = await given.product(shop, "lid")
+    await given.prices(shop, *(PriceDraft(lid.keys[0], currency, None) for currency in ("EUR", "USD", "JPY")))
+    small, medium, large, extra = cup.keys
+    await given.prices(
+        shop,
+        PriceDraft(small, "EUR", 300),
+        PriceDraft(large, "EUR", 999),
+        PriceDraft(medium, "EUR", 100, min_quantity=10),
+        PriceDraft(extra, "EUR", None),
+    )
+    await pricing.price_list(shop, "sale", PriceDraft(medium, "EUR", 250))
+    asked = "products { nodes { priceRange { minimum { formatted } maximum { formatted } taxIncluded } } }"
+    ranges: dict[str, list[Any]] = {}
+    for country in ("DE", "US"):
+        answer = await api(f"query @inContext(country: {country}) {{ {asked} }}")
+        ranges[country] = [node["priceRange"] for node in answer["products"]["nodes"]]
+    assert ranges == {
+        "DE": [{"minimum": {"formatted": "€2.50"}, "maximum": {"formatted": "€9.99"}, "taxIncluded": True}, None],
+        "US": [{"minimum": {"formatted": "$9.00"}, "maximum": {"formatted": "$9.00"}, "taxIncluded": False}, None],
+    }
+    async with shop.tx() as tx:
+        await tx.run(text("UPDATE variant SET archived_at = now() WHERE id = :id").bindparams(id=large))
+    after = await api(f"query @inContext(country: DE) {{ {asked} }}")
+    assert after["products"]["nodes"][0]["priceRange"]["maximum"] == {"formatted": "€3.00"}

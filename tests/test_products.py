@@ -5,6 +5,7 @@ from sqlalchemy import update
 from db import Category, Collection, Product, ProductCategory, ProductCollection
 from db.catalog import ProductStatus
 from db.connection import new_id
+from domain.collection_publication import publish_new
 from domain.processes.shop import Shop
 from domain.product import MediaDraft, ProductDraft, VariantDraft
 from resolvers import ids
@@ -149,8 +150,12 @@ async def test_categories_come_by_rank_and_collections_by_title(shop: Shop, api:
         )
         await tx.insert(
             ProductCollection,
-            [{"product_id": str(of_cup), "collection_id": i, "rank": n} for n, i in enumerate(collections.values())],
+            [
+                {"product_id": str(of_cup), "collection_id": i, "rank": f"a{n}"}
+                for n, i in enumerate(collections.values())
+            ],
         )
+        await publish_new(tx, collections.values())
     query = "{ products { nodes { handle categories { name handle } collections { title handle } } } }"
     assert (await api(query))["products"]["nodes"] == [
         {

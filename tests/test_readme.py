@@ -22,7 +22,7 @@ def blocks(language: str, page: str = README) -> list[str]:
 async def test_the_queries_of_the_docs_and_of_the_demo_run_by_plan(shop: Shop, database_url: str) -> None:
     await given.regions(shop)
     await given.product(shop, "pizza-box")
-    await given.staff(shop, "tickets:read", "workflows:write")
+    await given.staff(shop, "notifications:read", "tax:read", "tax:write", "tickets:read", "workflows:write")
     documents = [*blocks("graphql"), *QUERIES.values()]
     assert len(documents) == 6
     for path in (ROOT / "docs").rglob("*.md"):

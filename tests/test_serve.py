@@ -78,14 +78,14 @@ def home() -> Iterator[Home]:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def worker_of(server: subprocess.Popen[bytes]) -> psutil.Process:
+def child_of(server: subprocess.Popen[bytes], name: str) -> psutil.Process:
     end = time.monotonic() + 10
     while time.monotonic() < end:
         for child in psutil.Process(server.pid).children(recursive=True):
-            if child.cmdline()[-1:] == ["worker"]:
+            if child.cmdline()[:1] == [f"counterfoil {name}"]:
                 return child
         time.sleep(0.05)
-    raise AssertionError("there is no worker")
+    raise AssertionError(f"there is no {name}")
 
 
 def ctrl_c(server: subprocess.Popen[bytes], home: Home) -> None:
@@ -112,8 +112,12 @@ def sigkill_of_postgres_and_then_ctrl_c(server: subprocess.Popen[bytes], home: H
 
 
 def sigkill_of_the_worker_and_then_ctrl_c(server: subprocess.Popen[bytes], home: Home) -> None:
-    worker_of(server).kill()
+    child_of(server, "worker").kill()
     server.send_signal(signal.SIGINT)
+
+
+def sigkill_of_what_keeps_the_others_running(server: subprocess.Popen[bytes], home: Home) -> None:
+    child_of(server, "nursery").kill()
 
 
 ALONE: tuple[str, ...] = ()
@@ -125,7 +129,9 @@ WAYS = [
     (sigkill_of_everything, ALONE),
     (sigkill_of_postgres_and_then_ctrl_c, ALONE),
     (sigkill_of_the_worker_and_then_ctrl_c, ALONE),
+    (sigkill_of_what_keeps_the_others_running, ALONE),
     (ctrl_c, SEVERAL),
+    (sigkill_of_what_keeps_the_others_running, SEVERAL),
     (sigterm, SEVERAL),
     (sigkill, SEVERAL),
     (ctrl_c, ALONE),
@@ -154,10 +160,10 @@ def test_ctrl_c_ends_without_an_error(home: Home) -> None:
 
 def test_a_killed_worker_is_replaced(home: Home) -> None:
     server, _ = home.serve()
-    first = worker_of(server)
+    first = child_of(server, "worker")
     first.kill()
     first.wait(5)
-    assert worker_of(server).pid != first.pid
+    assert child_of(server, "worker").pid != first.pid
     server.terminate()
     server.wait(20)
     assert home.nothing_is_left()

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from domain.shopify import read_products, scattered_handles
-from domain.shopify_rows import Problem
+from domain.shopify import read_products
+from domain.shopify_rows import Problem, Sheet
+from domain.shopify_survey import survey
 
 HEADER = [
     "Handle", "Title", "Body (HTML)", "Vendor", "Type", "Tags", "Published", "Option1 Name", "Option1 Value",
@@ -51,8 +52,9 @@ def write(folder: Path, *rows: Cells, extra: tuple[str, ...] = (), name: str = "
 def read(path: Path) -> tuple[list[str], list[Problem]]:
     """The handles of the products that can be imported, and the problems of the others."""
     with path.open("rb") as first, path.open("rb") as second:
-        parsed = read_products(second, str(path), {"": "EUR"}, scattered_handles(first))
-        return [sheet.draft.handle for sheet in parsed.products], parsed.problems
+        problems: list[Problem] = []
+        parsed = read_products(second, Sheet(str(path), {"": "EUR"}, survey(first).seen, problems.append))
+        return [sheet.draft.handle for sheet in parsed.products], problems
 
 
 TWO = {"Option2 Name": "Colour"}

@@ -39,6 +39,7 @@ def persisted(hash_: object, version: object = 1) -> dict[str, Any]:
     return {"persistedQuery": {"version": version, "sha256Hash": hash_}}
 
 
+MANY = " ".join(f"a{n}: __typename" for n in range(16))
 IN_JSON = (POST, SSE, WEBSOCKET)
 """In an address everything is text."""
 CASES: dict[str, Refused] = {
@@ -66,6 +67,7 @@ CASES: dict[str, Refused] = {
     "a variable of another kind": Refused(
         {"query": f"query ($a: Int) {PAGE}", "variables": {"a": "x"}}, "BAD_USER_INPUT"
     ),
+    "more than may be asked for": Refused({"query": f"{{ {MANY} }}"}, "LIMIT_EXCEEDED"),
     "a page that is too large": Refused({"query": "{ products(first: 1000) { totalCount } }"}, "BAD_USER_INPUT"),
     "another text than the hash": Refused({"query": QUERY, "extensions": persisted("0" * 64)}, "BAD_REQUEST"),
     "an unknown hash": Refused({"extensions": persisted("0" * 64)}, "PERSISTED_QUERY_NOT_FOUND"),

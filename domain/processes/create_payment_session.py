@@ -17,6 +17,7 @@ from domain.order_payment import OrderKey
 from domain.payment_provider import Refused, SessionRequest
 from domain.payment_session import Payable
 from domain.processes.pay import within
+from domain.processes.quote_cart import quoted
 from domain.processes.shop import Shop
 from domain.refusal import NotFound, ValidationFailed
 
@@ -36,7 +37,8 @@ async def for_cart(shop: Shop, key: CartKey, new: NewSession) -> PaymentSession:
     if cart is None:
         raise NotFound("There is no such cart, or it is not yours.", path=("cart_id",))
     await carts.check_open(shop.read, cart)
-    (assessment,) = await assess(shop.read, [cart])
+    assessment = await quoted(shop, (await assess(shop.read, [cart]))[0])
+    payment_session.check_offered(assessment.region, new.provider, "provider")
     return await _create(shop, checkout.to_pay(cart, assessment), new)
 
 

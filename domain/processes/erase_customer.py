@@ -13,7 +13,7 @@ from sqlalchemy import text
 from db.cart import CartStatus
 from db.connection import Tx
 from db.workflow import ActorKind
-from domain import audit, file
+from domain import audit, file, notification
 from domain.actor import Actor
 from domain.balance import by
 from domain.cart import NO_TOKEN, CartPaying
@@ -59,6 +59,7 @@ async def erase_customer(shop: Shop, customer_id: UUID, actor: Actor) -> None:
             (_STRIP_CUSTOMER, {"id": customer_id, "nobody": whose["nobody"]}),
         ):
             await tx.run(statement, **parameters)
+        await notification.forget(tx, [f"customer:{customer_id}", *(f"order:{key}" for key in orders)])
         await file.remove_of_orders(tx, orders)
         await announce(tx, CustomerErased(customer_id))
         if actor.kind != ActorKind.CUSTOMER:
@@ -194,7 +195,7 @@ _DELETE_OWN: Final = (
 _STRIP_CUSTOMER: Final = text(
     """
     UPDATE customer SET email = :nobody, password_hash = NULL, first_name = '', last_name = '', phone = '',
-        confirmed_at = NULL, erased_at = now(), updated_at = now()
+        locale = NULL, confirmed_at = NULL, erased_at = now(), updated_at = now()
     WHERE id = :id
     """
 )

@@ -32,11 +32,21 @@ _EXPORT: Final = text(
     SELECT jsonb_build_object(
         'profile', jsonb_build_object(
             'email', customer.email, 'first_name', customer.first_name, 'last_name', customer.last_name,
-            'phone', customer.phone, 'confirmed_at', customer.confirmed_at, 'created_at', customer.created_at,
+            'phone', customer.phone, 'locale', customer.locale, 'confirmed_at', customer.confirmed_at,
+            'created_at', customer.created_at,
             'requested_email', (SELECT new_email FROM email_change WHERE customer_id = customer.id)),
         'addresses', (SELECT coalesce(jsonb_agg(address || jsonb_build_object('default_shipping', default_shipping,
                 'default_billing', default_billing) ORDER BY id), '[]')
             FROM customer_address WHERE customer_id = customer.id),
+        'notifications', jsonb_build_object(
+            'not_wanted', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'channel', channel)
+                    ORDER BY kind, channel), '[]')
+                FROM notification_opt_out WHERE recipient = 'customer:' || customer.id),
+            'told', (SELECT coalesce(jsonb_agg(jsonb_build_object('kind', kind, 'channel', channel,
+                    'state', notification.state, 'created_at', notification.created_at, 'sent_at', sent_at)
+                    ORDER BY notification.id), '[]')
+                FROM notification JOIN "order" AS about ON about.id = notification.order_id
+                WHERE about.customer_id = customer.id AND recipient = 'order:' || about.id)),
         'sessions', (SELECT coalesce(jsonb_agg(jsonb_build_object('device', device, 'address', address,
                 'created_at', created_at, 'last_used_at', last_used_at, 'ended_at', ended_at) ORDER BY id), '[]')
             FROM session WHERE customer_id = customer.id),

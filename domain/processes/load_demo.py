@@ -27,13 +27,16 @@ from db import (
     Variant,
 )
 from db.catalog import BriefDue
+from db.collection import CollectionOrder
 from db.connection import Tx, new_id
 from db.delivery import DeliveryKind
 from domain import delivery_option
 from domain.actor import SYSTEM
+from domain.collection_publication import publish_new
 from domain.delivery_option import DeliveryDraft, Tier
 from domain.processes.import_shopify import ROWS_PER_COMMIT, ImportOptions, import_shopify
 from domain.processes.shop import Shop
+from domain.rank import of_number
 from domain.region import LocationDraft, RegionDraft, upsert_location, upsert_region
 from domain.stock import StockCount, set_counts
 
@@ -111,11 +114,12 @@ async def _arrange(tx: Tx, data: Mapping[str, Any]) -> None:
     for collection in data["collections"]:
         collection_id = new_id()
         row = {"id": collection_id, "handle": collection["handle"], "title": collection["title"]}
-        await tx.insert(Collection, [row])
+        await tx.insert(Collection, [{**row, "product_order": CollectionOrder.MANUAL}])
+        await publish_new(tx, [collection_id])
         links = ((products[handle], rank) for rank, handle in enumerate(collection["products"], 1))
         await tx.insert(
             ProductCollection,
-            ({"product_id": p, "collection_id": collection_id, "rank": rank} for p, rank in links),
+            ({"product_id": p, "collection_id": collection_id, "rank": of_number(n)} for p, n in links),
         )
     for brief in data["briefs"].values():
         values = {"brief_schema": brief["schema"], "brief_due": BriefDue.AFTER_ORDER}

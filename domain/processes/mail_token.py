@@ -46,15 +46,16 @@ def _mail(post: Post, due: Any) -> Mail:
     facts = {"new_email": due.new_email or "", "order_number": str(due.order_number or "")}
     if due.taken:
         # Nothing is offered for an address that has an account: its owner is told that somebody asked.
-        return Mail(EMAIL_TAKEN, due.recipient, {**facts, "link": post.storefront}, due.id)
+        return Mail(EMAIL_TAKEN, due.recipient, {**facts, "link": post.storefront}, due.id, due.locale)
     root = post.admin if purpose in OF_STAFF else post.storefront
     link = f"{root}{PATHS[purpose]}?token={post.signer.single_use_token(purpose, due.id)}"
-    return Mail(due.data.get("because", purpose), due.recipient, {**facts, "link": link}, due.id)
+    return Mail(due.data.get("because", purpose), due.recipient, {**facts, "link": link}, due.id, due.locale)
 
 
 _DUE: Final = text(
     """
     SELECT token.id, token.purpose, token.data, change.new_email, "order".number AS order_number,
+        coalesce(customer.locale, staff.locale, "order".locale, changing.locale) AS locale,
         CASE token.purpose
             WHEN 'confirm_old_email' THEN changing.email
             WHEN 'confirm_new_email' THEN change.new_email

@@ -5,12 +5,13 @@ from functools import partial
 from typing import Final
 
 from db.connection import Tx
-from domain import attempt, cart, file, idempotency, session, single_use
+from domain import attempt, cart, event_log, file, idempotency, session, single_use
 from domain.processes.complete_upload import sweep_files
 from domain.processes.shop import Shop
 
 PARTS: Final[tuple[Callable[[Tx], Awaitable[int]], ...]] = (
     attempt.prune,
+    event_log.prune,
     file.expire,
     idempotency.prune,
     session.prune,

@@ -4,31 +4,30 @@ import logging
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import text
+from sqlalchemy import bindparam, select, text
 
+from db import Cart, Order, PaymentAttempt
+from db.cart import CartStatus
 from domain import late_payment
 from domain import payment_operation as operations
+from domain.assessment import assess
 from domain.durable import Step
 from domain.failpoint import failpoint
-from domain.mail import Mail, MailNotSent
-from domain.money import Money
 from domain.payment_ledger import LateMoney
-from domain.payment_operation import MoneyReturned
 from domain.processes import operate_payment
+from domain.processes.quote_cart import quoted
 from domain.processes.shop import Shop
 from domain.refusal import Refusal, refusals_of
 
 TOO_LATE: Final = "It came too late: there was no order for it any more."
-RETURNED: Final = "payment_returned"
 _log = logging.getLogger(__name__)
-_PAYMENT: Final = text("SELECT id FROM payment WHERE attempt_id = :attempt_id")
-_TO_TELL: Final = text(
-    """
-    SELECT payment.id, payment.currency, greatest(payment.authorised, payment.captured) AS amount, "order".email
-    FROM payment JOIN "order" ON "order".id = payment.order_id
-    WHERE payment.id = :payment_id AND "order".email NOT LIKE '%@erased.invalid'
-    """
+_CART: Final = (
+    select(Cart)
+    .join(Order, Order.cart_id == Cart.id)
+    .join(PaymentAttempt, PaymentAttempt.order_id == Order.id)
+    .where(PaymentAttempt.id == bindparam("attempt_id"), Cart.status == CartStatus.OPEN)
 )
+_PAYMENT: Final = text("SELECT id FROM payment WHERE attempt_id = :attempt_id")
 
 
 async def settle_late_money(shop: Shop, event: LateMoney) -> None:
@@ -45,7 +44,9 @@ async def settle_late_money(shop: Shop, event: LateMoney) -> None:
 
 
 async def _take(shop: Shop, attempt_id: UUID) -> UUID | None:
-    """None if it was taken; otherwise the payment that goes back."""
+    """None if it was taken; otherwise the payment that goes back. What others said of the cart may have expired."""
+    for cart in await shop.read.all(_CART, attempt_id=attempt_id):
+        await quoted(shop, (await assess(shop.read, [cart]))[0])
     try:
         async with shop.tx() as tx:
             return await late_payment.take(tx, attempt_id)
@@ -57,18 +58,5 @@ async def _take(shop: Shop, attempt_id: UUID) -> UUID | None:
     return payment.id
 
 
-async def tell_customer(shop: Shop, event: MoneyReturned) -> None:
-    """Mails whoever paid that it goes back. Staff see it in `paymentsToReview`."""
-    found = await shop.read.records(_TO_TELL, payment_id=event.payment_id)
-    if not found:
-        return
-    if shop.post is None:
-        raise MailNotSent("This process has no way to send mails.")
-    amount = Money(found[0].amount, found[0].currency)
-    facts = {"link": shop.post.storefront, "amount": f"{amount.amount} {amount.currency}"}
-    await shop.post.mailer.send(Mail(RETURNED, found[0].email, facts, found[0].id))
-
-
 LATE_STEPS: Final = (Step(settle_late_money),)
 """It is not undone: where it is sent back, the sweeper sees to it."""
-TELL_STEPS: Final = (Step(tell_customer, tries=1),)

@@ -8,8 +8,11 @@ from db.connection import Database, Read, Tx
 from domain.cart import Keeping
 from domain.delivery import DeliveryProvider
 from domain.mail import Post
+from domain.notification import NotificationChannel
 from domain.payment_provider import PaymentProvider
+from domain.search import PostgresSearch, SearchProvider
 from domain.storage import Files
+from domain.tax_provider import TaxProvider
 
 
 @dataclass(frozen=True)
@@ -24,12 +27,20 @@ class Shop:
     """Null where no mails are sent, as in commands that only import."""
     deliveries: Mapping[str, DeliveryProvider] = field(default_factory=dict[str, DeliveryProvider])
     """Those that delivery options name besides `local`."""
+    taxes: Mapping[str, TaxProvider] = field(default_factory=dict[str, TaxProvider])
+    """Those that regions name besides `local`."""
     quote_within: float = 5.0
-    """Seconds for which the price of a delivery is waited for; then the option's fallback price counts."""
+    """Seconds for which what others say of a cart is waited for; then the option's fallback price, or the rates that
+    are stored here, count.
+    """
     files: Files | None = None
     """Null where no bytes are touched, as in commands that only import."""
     keeping: Keeping = field(default_factory=Keeping)
     """For how long abandoned carts are kept."""
+    channels: tuple[NotificationChannel, ...] = ()
+    """Over which people are told what has happened."""
+    search: SearchProvider = field(default_factory=PostgresSearch)
+    """What finds products by what somebody typed."""
 
     @property
     def read(self) -> Read:

@@ -16,6 +16,7 @@ from engine.batch import Batch, Loaded
 from engine.documents import Documents, KnownDocuments
 from engine.executor import BreadthFirstExecutor
 from engine.known import run_known
+from engine.limits import Limits
 from engine.plan import Selection
 from engine.source import SOURCE, Computed
 from resolvers.context import PUBLIC
@@ -88,6 +89,10 @@ async def _echo(_ctx: Any, row: Any, **given: Any) -> Any:
 
 async def _of_row(_ctx: Any, row: Any) -> Any:
     return value_of(row, "asked")
+
+
+UNLIMITED = Limits(**dict.fromkeys(Limits.__dataclass_fields__, 10**9))
+"""Generated documents are longer than anybody's."""
 
 
 class Loudly(FieldExtension):
@@ -272,7 +277,7 @@ class OddSchema(strawberry.Schema):
     more_extensions: tuple[SchemaExtension, ...] = ()
 
     def get_extensions(self, sync: bool = False) -> list[SchemaExtension]:
-        return [KnownDocuments(self.documents), *self.more_extensions]
+        return [KnownDocuments(self.documents, UNLIMITED), *self.more_extensions]
 
     async def execute(
         self, query: Any, variable_values: Any = None, context_value: Any = None, *args: Any, **kwargs: Any

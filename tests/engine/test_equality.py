@@ -26,13 +26,14 @@ from server.relay import Relay
 from server.tokens import Argon2Passwords, SignedTokens
 from tests import given as given_
 from tests.api import SECRET, Api
+from tests.engine.odd import UNLIMITED
 from tests.engine.operations import MUTATION, QUERY, SUBSCRIPTION, Operation, is_null_above, operations, told_apart
 
 EXAMPLES, AT_ONCE = int(os.environ.get("FUZZ_EXAMPLES", "300")), 500
 PARTS = [min(AT_ONCE, EXAMPLES - begin) for begin in range(0, EXAMPLES, AT_ONCE)]
 """Many are made and compared in parts, which processes share."""
 KINDS = [*[QUERY] * 6, MUTATION, SUBSCRIPTION]
-OURS, REFERENCE = build_schema(), build_schema(breadth_first=False)
+OURS, REFERENCE = (build_schema(breadth_first=engine, limits=UNLIMITED) for engine in (True, False))
 TOKENS, PASSWORDS = SignedTokens(SECRET), Argon2Passwords()
 
 

@@ -30,8 +30,10 @@ from tests import given
 from tests.api import Server
 from tests.completion import many_carts
 from tests.conftest import roomy
+from tests.redis_server import running_redis
 from tests.test_failpoints import all_failpoints
 from tests.torture.crowd import Crowd
+from tests.torture.live import torture_live
 from tests.torture.losing import LosingProxy
 from tests.torture.machines import Cluster, Machines
 from tests.torture.reckoning import settled, wrongs
@@ -186,6 +188,9 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=random.SystemRandom().randrange(10**6), help="of the random moments"
     )
+    parser.add_argument("--live", action="store_true", help="readers of streams instead of customers who check out")
+    parser.add_argument("--readers", type=int, default=1_000, help="of streams (1,000)")
+    parser.add_argument("--updates", type=int, default=10_000, help="that each of them has to be told (10,000)")
     options = parser.parse_args()
     end_on_sigterm()
     with ExitStack() as stack:
@@ -193,7 +198,11 @@ def main() -> None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cft", dir=roomy())))
             machines = Machines(Cluster(folder / "pg", stack), folder)
             stack.callback(machines.stop)
-            asyncio.run(torture(machines, options.kills, options.losses, options.seed))
+            if options.live:
+                redis = stack.enter_context(running_redis())
+                asyncio.run(torture_live(machines, redis, options.readers, options.updates, options.seed))
+            else:
+                asyncio.run(torture(machines, options.kills, options.losses, options.seed))
         except AssertionError as wrong:
             out.print(f"[red]Not all adds up (seed {options.seed}):[/]\n{wrong}", markup=True)
             sys.exit(1)

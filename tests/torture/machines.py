@@ -150,9 +150,9 @@ class Machines:
         if self._server is None or self._server.poll() is not None:
             return []
         found: list[psutil.Process] = []
-        for child in psutil.Process(self._server.pid).children():
+        for child in psutil.Process(self._server.pid).children(recursive=True):
             with suppress(psutil.NoSuchProcess):
-                if name in child.cmdline() or not name:
+                if not name or child.cmdline()[:1] == [f"counterfoil {name}"]:
                     found.append(child)
         return found
 

@@ -1,0 +1,134 @@
+"""The options of a product as variants are made of them: what there is to choose, and what was chosen."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Uuid, any_, bindparam, func, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from db import OptionValue, ProductOption, Variant
+from db.connection import Read
+from domain.product import LONGEST_NAME
+from domain.refusal import Gathering, NotFound, ValidationFailed
+from domain.translation import fallbacks, text
+from domain.variant import JOINED
+
+
+class Chosen(NamedTuple):
+    """A value of an option, by their names."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Option:
+    """A row of `product_option` with those of its values, both in the merchant's order."""
+
+    row: Any
+    values: tuple[Any, ...]
+
+    def named(self, name: str) -> Any:
+        return next((value for value in self.values if value.name == name), None)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What there is to choose about a product, how many live variants it has, and the last rank of any."""
+
+    product_id: UUID
+    options: tuple[Option, ...]
+    live: int = 0
+    last_rank: int = 0
+
+    def value_of(self, combination: Iterable[UUID]) -> dict[UUID, Any]:
+        """The values of a variant by the option's id; what is not there any more is left out."""
+        ids = set(combination)
+        return {o.row.id: value for o in self.options for value in o.values if value.id in ids}
+
+    def told(self, combination: Iterable[UUID]) -> dict[str, str]:
+        """The values of a variant by name, for people."""
+        values = self.value_of(combination)
+        return {o.row.name: values[o.row.id].name for o in self.options if o.row.id in values}
+
+    def chosen(self, wanted: Sequence[Chosen], kept: Mapping[UUID, Any]) -> list[Any]:
+        """The value of each option in turn: what is wanted, else what is kept. Refuses by position what is not there,
+        and at the options as a whole what is missing.
+        """
+        gathering, taken = Gathering(), dict(kept)
+        named = {option.row.name: option for option in self.options}
+        for i, (name, value) in enumerate(wanted):
+            with gathering.at("options", str(i)):
+                taken |= _resolved(named.pop(name, None), name, value)
+        gathering.raise_if_any()
+        if missing := [o.row.name for o in self.options if o.row.id not in taken]:
+            raise ValidationFailed(f"Give a value for {', '.join(missing)}.", path=("options",))
+        return [taken[option.row.id] for option in self.options]
+
+
+def _resolved(option: Option | None, name: str, value: str) -> dict[UUID, Any]:
+    if option is None:
+        raise NotFound(f"The product has no option {name!r}, or it is named twice.", path=("name",))
+    found = option.named(value)
+    if found is None:
+        raise NotFound(f"{name} has no value {value!r}: productSetOptions adds values.", path=("value",))
+    return {option.row.id: found}
+
+
+def made_title(values: Sequence[Any]) -> str:
+    """The title of a variant that has none of its own; values are rows in the order of their options."""
+    return JOINED.join(value["name"] for value in values)[:LONGEST_NAME]
+
+
+def made_translations(values: Sequence[Any]) -> dict[str, dict[str, str]]:
+    """The same in every locale that one of the values is translated to."""
+    locales = {locale for value in values for locale in value["translations"]}
+    return {
+        locale: {"title": JOINED.join(text(value, fallbacks(locale), "name") for value in values)[:LONGEST_NAME]}
+        for locale in sorted(locales)
+    }
+
+
+async def choices_of(read: Read, products: Iterable[UUID]) -> dict[UUID, Choices]:
+    """By product, in two statements; whoever writes has locked the products before."""
+    ids = list(products)
+    found: dict[UUID, dict[UUID, Any]] = {product: {} for product in ids}
+    values: dict[UUID, list[Any]] = {}
+    for row in await read.all(_OPTIONS, products=ids):
+        found[row.product_id][row.id], values[row.id] = row, []
+    for row in await read.all(_VALUES, options=list(values)):
+        values[row.option_id].append(row)
+    counts = {row.product_id: row for row in await read.records(_COUNTS, products=ids)}
+    return {
+        product: Choices(
+            product,
+            tuple(Option(row, tuple(values[row.id])) for row in options.values()),
+            counts[product].live if product in counts else 0,
+            counts[product].last_rank if product in counts else 0,
+        )
+        for product, options in found.items()
+    }
+
+
+_PRODUCTS: Final = bindparam("products", type_=ARRAY(Uuid))
+_OPTIONS: Final = (
+    select(ProductOption)
+    .where(ProductOption.product_id == any_(_PRODUCTS))
+    .order_by(ProductOption.rank, ProductOption.id)
+)
+_VALUES: Final = (
+    select(OptionValue)
+    .where(OptionValue.option_id == any_(bindparam("options", type_=ARRAY(Uuid))))
+    .order_by(OptionValue.rank, OptionValue.id)
+)
+_COUNTS: Final = (
+    select(
+        Variant.product_id,
+        func.count().filter(Variant.archived_at.is_(None)).label("live"),
+        func.max(Variant.rank).label("last_rank"),
+    )
+    .where(Variant.product_id == any_(_PRODUCTS))
+    .group_by(Variant.product_id)
+)
