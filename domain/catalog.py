@@ -17,10 +17,10 @@ from db.connection import Tx
 from domain import catalog_lock
 from domain.catalog_claims import Owners, owners_of, refuse_taken
 from domain.catalog_plan import Plan, any_of
-from domain.option import made_translations
+from domain.option import made_translations, was_made
 from domain.product import Outcome, ProductDraft, Upserted, ValueDraft, VariantDraft
 from domain.refusal import ValidationFailed, gathered
-from domain.variant import DEFAULTS, JOINED
+from domain.variant import DEFAULTS
 
 
 async def upsert_products(tx: Tx, drafts: Sequence[ProductDraft]) -> list[Upserted]:
@@ -282,7 +282,7 @@ class _Titles:
     def _was_made(self, old: Any) -> bool:
         """Of values that are gone nobody knows."""
         there = [value for key, value in self.values.items() if key in set(old.combination)]
-        return len(there) < len(old.combination) or old.title == JOINED.join(value.name for value in there)
+        return len(there) < len(old.combination) or was_made(old.title, there)
 
 
 def _matched(stored: list[Any], draft: ProductDraft, combinations: list[list[UUID]]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -80,6 +81,11 @@ def _resolved(option: Option | None, name: str, value: str) -> dict[UUID, Any]:
 def made_title(values: Sequence[Any]) -> str:
     """The title of a variant that has none of its own; values are rows in the order of their options."""
     return JOINED.join(value["name"] for value in values)[:LONGEST_NAME]
+
+
+def was_made(title: str, values: Sequence[Any]) -> bool:
+    """Whether a stored title is that of the values. In any order: what is archived keeps that of its time."""
+    return any(title == made_title(order) for order in permutations(values))
 
 
 def made_translations(values: Sequence[Any]) -> dict[str, dict[str, str]]:

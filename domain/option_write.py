@@ -10,7 +10,7 @@ from db import OptionValue, ProductOption, Variant, VariantOptionValue
 from db.connection import Tx
 from domain import audit, catalog_lock
 from domain.actor import Actor
-from domain.option import Choices, choices_of, made_title, made_translations
+from domain.option import Choices, choices_of, made_title, made_translations, was_made
 from domain.option_set import OptionPlan, SetOptions, check_variants, planned
 from domain.refusal import Gathering, NotFound
 
@@ -104,7 +104,7 @@ async def _retitle(tx: Tx, before: Choices, after: Choices, variants: Iterable[A
     for variant in variants:
         former, now = _in_order(before, variant.combination), _in_order(after, combinations[variant.id])
         made = {"title": made_title(now), "translations": made_translations(now)}
-        if variant.title == made_title(former) and now and any(variant[name] != made[name] for name in made):
+        if was_made(variant.title, former) and now and any(variant[name] != made[name] for name in made):
             rows.append({"id": variant.id, **made})
     await tx.update(Variant, rows)
     return len(rows)

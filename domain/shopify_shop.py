@@ -105,7 +105,7 @@ class Places:
 async def read_places(read: Read) -> Places:
     places = Places()
     for kind, of in KINDS.items():
-        rows: list[Any] = await read.all(select(of.model).order_by("id"))
+        rows: list[Any] = await read.all(select(of.model).order_by(of.key))
         keys = list_keys(rows) if kind == "price_list" else {row.id: row[of.key] for row in rows}
         for row in rows:
             places.remember(kind, keys[row.id], row)
@@ -138,7 +138,7 @@ async def definitions(read: Read) -> list[dict[str, Any]]:
             name: {row.id: row.members for row in await read.records(statement)}
             for name, statement in MEMBERS.get(kind, {}).items()
         }
-        order = _TREE if kind == "category" else select(of.model).order_by("id")
+        order = _TREE if kind == "category" else select(of.model).order_by(of.key)
         for row in await read.records(order):
             told: dict[str, Any] = {name: _plain(row[name]) for name in of.columns}
             told |= {"key": names[row.id]} if kind == "price_list" else {}

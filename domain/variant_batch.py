@@ -15,7 +15,7 @@ from db import Variant, VariantOptionValue
 from db.connection import Tx
 from domain import audit
 from domain.catalog_plan import Plan
-from domain.option import Choices, Chosen, made_title, made_translations
+from domain.option import Choices, Chosen, made_title, made_translations, was_made
 from domain.product import MOST_VARIANTS
 from domain.refusal import Gathering, NotFound, Refusal, ValidationFailed
 from domain.variant import DEFAULTS, SkuTaken, TooManyVariants, VariantCombinationExists, VariantExternalIdTaken
@@ -171,7 +171,7 @@ def _was_made(old: Any, choices: Choices) -> bool:
     """Whether a stored title is that of the values; of values that are gone nobody knows."""
     there = choices.value_of(old.combination)
     values = [there[option.row.id] for option in choices.options if option.row.id in there]
-    return not values or old.title == made_title(values)
+    return not values or was_made(old.title, values)
 
 
 def _told(choices: Choices, row: Mapping[str, Any]) -> dict[str, Any]:

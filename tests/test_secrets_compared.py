@@ -10,6 +10,7 @@ PACKAGES = ("db", "domain", "engine", "resolvers", "schema", "server", "plugins"
 SECRET = re.compile(r"(secret|signature|hmac|mac|digest|token|password|hash)(es|s)?(_of)?$", re.IGNORECASE)
 REVIEWED = {
     "row['hash'] == fitting",  # of what a quote depends on
+    "kept['hash'] != request.hash",  # of what taxes depend on
     "hash_in(name) != hash_of(query)",  # of documents, which whoever sends them knows
     "named != hash_of(text)",  # likewise
     "secret == DEVELOPMENT_SECRET",  # at the start, of a setting with a public value

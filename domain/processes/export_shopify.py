@@ -79,7 +79,7 @@ async def _write(read: Read, out: Any, currency: str | None, progress: Callable[
 
 
 async def _layout(read: Read, currency: str | None) -> Layout:
-    regions: list[Any] = await read.all(select(Region).order_by(Region.id))
+    regions: list[Any] = await read.all(select(Region).order_by(Region.code))
     default = next((region.currency for region in regions if region.is_default), None)
     currency = currency or default or next((region.currency for region in regions), None)
     if currency is None:

@@ -1,6 +1,6 @@
 """Valid operations of a schema, made at random: fragments, aliases, merged fields, directives, variables, nesting.
 
-Queries select any root fields. Mutations take up to three of those, and subscriptions one, whose arguments are known.
+Fields are selected whose arguments are known: any of a query, up to three mutations, one subscription.
 """
 
 from collections.abc import Mapping, Sequence
@@ -74,8 +74,18 @@ class Writing:
         return f"...{name} {self.switch()}"
 
     def field(self, type_: GraphQLObjectType | GraphQLInterfaceType, depth: int) -> str:
-        names = [n for n, f in type_.fields.items() if depth < DEEPEST or is_leaf_type(get_named_type(f.type))]
+        names = [
+            n for n in self.askable(type_) if depth < DEEPEST or is_leaf_type(get_named_type(type_.fields[n].type))
+        ]
         return self.one_of(type_, names, depth) if names else ""
+
+    def askable(self, type_: GraphQLObjectType | GraphQLInterfaceType) -> list[str]:
+        """The fields whose required arguments are known."""
+        return [
+            name
+            for name, definition in type_.fields.items()
+            if all(self.known(f"{type_.name}.{name}", *one) is not None for one in definition.args.items())
+        ]
 
     def one_of(self, type_: GraphQLObjectType | GraphQLInterfaceType, names: list[str], depth: int) -> str:
         name = self.draw(st.sampled_from(names))
@@ -89,11 +99,7 @@ class Writing:
     def root(self, type_: GraphQLObjectType, kind: OperationType) -> str:
         if kind is QUERY:
             return self.selection(type_, 0)
-        names = [
-            name
-            for name, definition in type_.fields.items()
-            if all(self.known(f"{type_.name}.{name}", *one) is not None for one in definition.args.items())
-        ]
+        names = self.askable(type_)
         count = self.draw(st.integers(1, 3)) if kind is MUTATION else 1
         return f"{{ {' '.join(self.one_of(type_, names, 0) for _ in range(count))} }}"
 
