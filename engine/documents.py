@@ -15,10 +15,12 @@ from graphql import (
     OperationType,
     VariableNode,
     Visitor,
+    validate,
     visit,
 )
 from strawberry.extensions import SchemaExtension
-from strawberry.schema import schema as strawberry_schema
+from strawberry.schema.validation_rules.maybe_null import MaybeNullValidationRule
+from strawberry.schema.validation_rules.one_of import OneOfInputValidationRule
 
 from engine.limits import Cost, Limits, check_form, costs_of, too_costly
 from engine.plan import Selection
@@ -27,6 +29,8 @@ from engine.recent import Recent
 MOST: Final = 1_000
 MOST_CHARACTERS: Final = 500_000
 """Of all texts together: parsed, a document takes some hundred times the memory of its text."""
+MOST_ERRORS: Final = 20
+"""That are told of one document: with each goes a search for the names that may have been meant."""
 MOST_PLANS: Final = 32
 """Of one document: so many switches could be written into it that their combinations never end."""
 
@@ -177,7 +181,8 @@ class KnownDocuments(SchemaExtension):
         running = self.execution_context
         parsed, schema = cast(DocumentNode, running.graphql_document), cast(Any, running.schema)._schema
         check_form(parsed, self._limits)
-        running.pre_execution_errors = strawberry_schema.validate_document(schema, parsed, running.validation_rules)
+        rules = (*running.validation_rules, MaybeNullValidationRule, OneOfInputValidationRule)
+        running.pre_execution_errors = validate(schema, parsed, rules, max_errors=MOST_ERRORS)
         if not running.pre_execution_errors:
             self._document = self._documents.keep(cast(str, running.query), parsed, costs_of(schema, parsed))
 

@@ -231,7 +231,7 @@ async def access_token(shop: Shop, kind: ActorKind, subject_id: UUID, seconds: f
     return KeyRing((SECRET,)).sign({"iss": ISSUER, "aud": ACCESS, **claims})
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], within: float = 15) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], within: float = 60) -> None:
     """Waits for what is to come true by itself."""
     end = time.monotonic() + within
     while True:

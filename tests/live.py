@@ -19,7 +19,7 @@ from tests import given
 from tests.api import Api, running_server
 from tests.conftest import execute, named
 
-PATIENCE = 20
+PATIENCE = 60
 """Seconds until a test gives up waiting for an item; only a test that fails takes them."""
 
 TICKET_EVENTS = """subscription ($ticket: ID!, $token: String, $after: Int) {

@@ -135,7 +135,7 @@ async def test_a_write_waits_for_another_one_and_sees_what_it_did(shop: Shop, ap
         key = ids.decode("Cart", cart.id)
         await tx.run(update(CartRow).where(CartRow.id == key).values(status=CartStatus.PAYING))
         waiting = asyncio.create_task(api.do("cartAddLines", adding, "cart { id }"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not await shop.read.value(BLOCKED):
                 await asyncio.sleep(0.01)
         assert not waiting.done()

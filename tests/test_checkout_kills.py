@@ -92,7 +92,7 @@ async def settled(shop: Shop) -> bool:
 
 async def everyone_has_one_order(shop: Shop, crowd: Crowd) -> None:
     """Each customer who began has exactly the order that they were told of, and nothing else is held."""
-    await until(lambda: settled(shop), within=40)
+    await until(lambda: settled(shop), within=60)
     assert await violations(shop.read) == []
     placed = await shop.read.records(text("""SELECT cart_id, id FROM "order" WHERE status = 'placed'"""))
     assert {ids.encode("Cart", row.cart_id): ids.encode("Order", row.id) for row in placed} == crowd.orders

@@ -7,6 +7,7 @@ import pytest
 from strawberry.schema import schema as strawberry_schema
 
 from domain.processes.shop import Shop
+from engine import documents
 from engine.documents import Documents
 from engine.limits import Cost
 from engine.recent import Recent
@@ -91,12 +92,10 @@ async def test_what_was_run_by_its_text_is_found_by_its_hash_and_not_parsed_agai
     ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     parsed: list[str] = []
-    parse, validate = strawberry_schema.parse, strawberry_schema.validate_document
+    parse, validate = strawberry_schema.parse, documents.validate
     monkeypatch.setattr(strawberry_schema, "parse", lambda text, **more: parsed.append(text) or parse(text, **more))
     validated: list[Any] = []
-    monkeypatch.setattr(
-        strawberry_schema, "validate_document", lambda *given: validated.append(given) or validate(*given)
-    )
+    monkeypatch.setattr(documents, "validate", lambda *of, **more: validated.append(of) or validate(*of, **more))
     assert data(await ask(json={"query": BROWSE})) == SHOWN
     assert data(await ask(json=by_hash(BROWSE))) == SHOWN
     assert data(await ask("GET", params=by_hash(BROWSE))) == SHOWN

@@ -169,4 +169,4 @@ async def test_all_processes_of_a_strict_shop_learn_of_a_document_and_of_its_end
     async def all_refuse() -> bool:
         return await answers() == {(403, "DOCUMENT_NOT_TRUSTED")}
 
-    await given.until(all_refuse, within=30)
+    await given.until(all_refuse, within=60)

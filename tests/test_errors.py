@@ -161,7 +161,7 @@ async def cut_off(shop: Shop, table: str, api: Api, document: str) -> httpx.Resp
     async with shop.tx() as tx:
         await tx.run(text(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"))
         asking = asyncio.create_task(api.raw(document))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not asking.done():  # it may ask several times before it gives up
                 await shop.read.value(TERMINATED)
                 await asyncio.sleep(0.01)

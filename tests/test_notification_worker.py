@@ -31,7 +31,7 @@ async def test_a_worker_that_dies_before_it_notes_a_mail_sends_the_same_one_agai
                 await customers.execute(shop, "UPDATE notification SET claimed_until = now() WHERE state <> 'sent'")
                 return {row["state"] for row in await customers.rows(shop, STATES)} == {"sent"}
 
-            await given.until(sent, within=40)
+            await given.until(sent, within=60)
     first, second = mailbox.received
     assert first["Message-ID"] == second["Message-ID"]
     assert texts(first)[0].partition("?token=")[2] != ""

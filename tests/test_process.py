@@ -109,7 +109,7 @@ async def test_the_process_is_not_ready_while_the_database_does_not_answer(
         assert await state(api) == (200, READY)
         execute(postgres, f"ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false")
         execute(postgres, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await state(api)) == (200, READY):
                 await asyncio.sleep(0.01)
         assert await state(api) == (503, GONE)

@@ -19,7 +19,7 @@ import pytest
 from tests.api import ROOT, environment_of_tests, free_port, wait_until_ready
 
 pytestmark = pytest.mark.xdist_group("serve")  # in a row, over one directory
-GONE_WITHIN = 15
+GONE_WITHIN = 60
 
 
 @dataclass

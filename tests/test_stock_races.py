@@ -222,7 +222,7 @@ async def test_two_hundred_carts_of_several_lines_never_wait_for_each_other_in_a
         moved = await was_done(crowd, lambda tx: stock_level.transfer(tx, rows, "", KEEPER))
         outcomes["moved" if moved else "nothing to move"] += 1
 
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         await asyncio.gather(
             *(
                 order(

@@ -45,7 +45,7 @@ class Diary:
         return [at for entry, at in self.entries if entry == name]
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]], within: float = 10) -> None:
+async def until(condition: Callable[[], bool | Awaitable[bool]], within: float = 60) -> None:
     deadline = time.monotonic() + within
     while True:
         met = condition()
@@ -298,7 +298,7 @@ async def test_work_that_was_claimed_and_then_lost_is_found_again(
 
         async with working(database_url, database):
             await announced(database)
-            await until(claimed_again, within=3)
+            await until(claimed_again)
         async with working(database_url, database, unknown):
             await until(ended(database, "unknown"))
 
@@ -359,7 +359,7 @@ async def test_the_work_of_a_killed_worker_is_resumed_by_a_living_one(database_u
             killed = (await ran(database))[0][1]
             os.kill(killed, signal.SIGKILL)
             await until(lambda: _has_ended(processes, killed))
-            await until(ended(database, "slow"), within=10)
+            await until(ended(database, "slow"), within=60)
         (living,) = {process.pid for process in processes} - {killed}
         assert await ran(database) == [
             ("first", killed),

@@ -120,7 +120,7 @@ async def test_the_operation_that_is_named_runs_or_the_only_one(document: str, n
 async def test_fields_of_one_level_wait_for_each_other() -> None:
     """Run one after another, the first would wait for ever."""
     document = '{ a: meeting(who: "a") b: meeting(who: "b") c: meeting(who: "c") }'
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         barrier = asyncio.Barrier(3)
         await tells(document, {"a": "a", "b": "b", "c": "c"}, planned=True, rows={"barrier": barrier})
 
