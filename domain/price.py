@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 from uuid import UUID
 
-from sqlalchemy import Integer, Uuid, bindparam, column, func, literal, select, text
+from sqlalchemy import Integer, Uuid, any_, bindparam, column, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import Variant
@@ -61,27 +61,28 @@ class PriceDraft:
         }
 
 
-# Sorted, so that two transactions that set the same prices wait for each other and never deadlock: `gone` is read
-# first, so all that there are already are locked before any is written.
-_WRITE = text(
+# Whoever writes prices of a variant holds it: in the order of their ids, so that no two wait for each other crosswise.
+_HELD: Final = (
+    select(Variant.id)
+    .where(Variant.id == any_(bindparam("variants", type_=ARRAY(Uuid))))
+    .order_by(Variant.id)
+    .with_for_update(key_share=True)
+)
+_WRITE: Final = text(
     """
     WITH given AS (SELECT * FROM jsonb_populate_recordset(CAST(NULL AS price), :rows)),
-    locked AS MATERIALIZED (
-        SELECT price.id, given.amount IS NULL AS goes
-        FROM given JOIN price ON price.variant_id = given.variant_id AND price.currency = given.currency
+    gone AS (
+        DELETE FROM price USING given
+        WHERE given.amount IS NULL
+          AND price.variant_id = given.variant_id AND price.currency = given.currency
           AND price.price_list_id IS NOT DISTINCT FROM given.price_list_id
           AND price.region_id IS NOT DISTINCT FROM given.region_id AND price.min_quantity = given.min_quantity
-        ORDER BY price.variant_id, price.currency, price.price_list_id, price.region_id, price.min_quantity
-        FOR UPDATE OF price
-    ),
-    gone AS (
-        DELETE FROM price USING locked WHERE price.id = locked.id AND locked.goes RETURNING price.variant_id
+        RETURNING price.variant_id
     ),
     written AS (
         INSERT INTO price (id, variant_id, currency, price_list_id, region_id, min_quantity, amount, compare_at)
         SELECT id, variant_id, currency, price_list_id, region_id, min_quantity, amount, compare_at FROM given
         WHERE amount IS NOT NULL
-        ORDER BY variant_id, currency, price_list_id, region_id, min_quantity
         ON CONFLICT (variant_id, currency, price_list_id, region_id, min_quantity) DO UPDATE
         SET amount = excluded.amount, compare_at = excluded.compare_at
         WHERE (price.amount, price.compare_at) IS DISTINCT FROM (excluded.amount, excluded.compare_at)
@@ -93,13 +94,14 @@ _WRITE = text(
 
 
 async def set_prices(tx: Tx, prices: Iterable[PriceDraft]) -> list[UUID]:
-    """Writes what differs, by one statement; one entry per price changed: its variant's id.
+    """Writes what differs, by two statements; one entry per price changed: its variant's id.
 
     Of two drafts for the same variant, currency, price list, region and quantity the later one counts.
     """
     rows = {price.key: price.row for price in prices}
     if not rows:
         return []
+    await tx.scalars(_HELD, variants=list({row["variant_id"] for row in rows.values()}))
     return [row.variant_id for row in await tx.records(_WRITE.bindparams(rows=list(rows.values())))]
 
 

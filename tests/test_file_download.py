@@ -190,6 +190,9 @@ async def test_one_range_is_answered_and_every_other_is_not_worth_any_work(shop:
     assert (await asked("bytes=0-9", **{"if-range": '"other"'}))[0] == 200
     many = ",".join(f"{i}-{i}" for i in range(10_000))
     begun = time.perf_counter()
+    for _ in range(10):
+        assert (await asked("bytes=0-9"))[0] == 206
+    usual, begun = time.perf_counter() - begun, time.perf_counter()
     for odd in (
         f"bytes={many}",
         "bytes=0-1,3-4",
@@ -203,7 +206,7 @@ async def test_one_range_is_answered_and_every_other_is_not_worth_any_work(shop:
         "bytes=" + " " * 50_000,
     ):
         assert await asked(odd) == (200, ART, None)
-    assert time.perf_counter() - begun < 10 * 0.1
+    assert time.perf_counter() - begun < 50 * usual
 
 
 async def test_who_has_it_already_is_told_so(shop: Shop, api: Api) -> None:

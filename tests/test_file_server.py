@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -62,6 +62,15 @@ async def test_of_an_upload_that_breaks_off_nothing_is_left_in_either_process(
     assert "Traceback" not in server.log.read_text()
 
 
+async def shortest(asking: Callable[[], Awaitable[httpx.Response]]) -> float:
+    took: list[float] = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        assert (await asking()).status_code == 200
+        took.append(time.perf_counter() - begun)
+    return min(took)
+
+
 async def many(api: Api, url: str) -> list[httpx.Response]:
     return await asyncio.gather(*(api.http.get(url) for _ in range(4)))
 
@@ -73,6 +82,7 @@ async def test_who_takes_a_file_slowly_or_asks_oddly_delays_nobody(
     async with server.api() as api:
         ticket = await given.ticket(shop, api)
         file = await uploaded(api, ticket, LARGE)
+        usual = await shortest(lambda: api.http.get("/health"))
         stalled = [await sent(server, f"GET {file['url']} HTTP/1.1\nHost: x") for _ in range(10)]
         many_ranges = ",".join(f"{i}-{i}" for i in range(10_000))
         took: list[float] = []
@@ -95,8 +105,8 @@ async def test_who_takes_a_file_slowly_or_asks_oddly_delays_nobody(
             begun = time.perf_counter()
             assert (await api.http.get("/health")).status_code == 200
             took.append(time.perf_counter() - begun)
-        assert sorted(took)[len(took) // 2] < 0.1, took
-        assert max(took) < 1.0, took
+        assert sorted(took)[len(took) // 2] < 100 * usual, (usual, took)
+        assert max(took) < 1000 * usual, (usual, took)
         for reader, writer in stalled:
             assert await status(reader) == 200
             writer.transport.abort()

@@ -18,6 +18,7 @@ from domain.event import announce
 from domain.processes.shop import Shop
 from server import takeover
 from server.worker import Sweep, migrate_dbos, run_worker
+from tests.conftest import execute
 from tests.slow_worker import Happened, slow_reactions
 
 
@@ -102,10 +103,15 @@ def ended(database: Database, name: str, status: str = "SUCCESS") -> Callable[[]
     return has_ended
 
 
-def test_migrating_what_is_up_to_date_is_quick(database_url: str) -> None:
-    begin = time.monotonic()
-    migrate_dbos(database_url)
-    assert time.monotonic() - begin < 0.5
+def test_migrating_what_is_up_to_date_is_quicker_than_to_migrate(database_url: str) -> None:
+    def migrating() -> float:
+        begin = time.monotonic()
+        migrate_dbos(database_url)
+        return time.monotonic() - begin
+
+    up_to_date = min(migrating(), migrating())
+    execute(database_url, "DROP SCHEMA dbos CASCADE")
+    assert up_to_date < migrating() / 2
 
 
 async def test_a_reaction_runs_once_for_an_event_however_often_it_is_enqueued(database_url: str) -> None:
@@ -152,8 +158,8 @@ async def test_a_failing_step_is_tried_three_times_then_all_is_undone_and_tried_
         *("reserve", "charge", "log", "ship", "thank"),
     ]
     first, second, third, _ = diary.times("ship")
-    assert (second - first, third - second) == pytest.approx((1, 1), abs=0.35)
-    assert diary.times("reserve")[1] - diary.times("release")[0] == pytest.approx(0.5, abs=0.35)
+    assert min(second - first, third - second) > 0.9
+    assert 0.4 < diary.times("reserve")[1] - diary.times("release")[0] < 30  # the first of the two waits
 
 
 async def test_a_reaction_that_keeps_failing_ends_in_a_listed_error(
@@ -180,18 +186,18 @@ async def test_a_failing_reaction_holds_up_no_other_and_waits_on_through_a_resta
     failing = Reaction("bad", Happened, (Step(diary("one")), Step(diary("two", failures=1), tries=1)))
     good = Reaction("good", Happened, (Step(diary("fine")),))
     async with database_at(database_url, failing, good) as database:
-        async with working(database_url, database, failing, good, back_off=(2.5,)):
+        async with working(database_url, database, failing, good, back_off=(6,)):
             await announced(database)
             await until(lambda: "two" in diary.names)
             await until(ended(database, "good"))
-            await asyncio.sleep(1)
+            await asyncio.sleep(3)
             stopping = time.monotonic()
-        assert time.monotonic() - stopping < 1.2
+        assert time.monotonic() - stopping < 2.5
         assert await statuses(database) == {"bad": "ENQUEUED", "good": "SUCCESS"}
-        async with working(database_url, database, failing, good, back_off=(2.5,)):
+        async with working(database_url, database, failing, good, back_off=(6,)):
             await until(ended(database, "bad"))
     assert [name for name in diary.names if name != "fine"] == ["one", "two", "one", "two"]
-    assert diary.times("one")[1] - diary.times("two")[0] == pytest.approx(2.5, abs=0.6)
+    assert 5.9 < diary.times("one")[1] - diary.times("two")[0] < 8.5  # from the beginning it would be nine
 
 
 async def test_a_worker_that_is_told_to_stop_finishes_what_it_does(database_url: str) -> None:
@@ -212,9 +218,9 @@ async def test_the_sweep_is_called_every_second_and_survives_its_failures(databa
         database_at(database_url) as database,
         working(database_url, database, sweep=lambda shop: swept(shop, None)),
     ):
-        await asyncio.sleep(2.6)
+        await until(lambda: len(diary.times("sweep")) >= 3)
     first, second, third = diary.times("sweep")[:3]
-    assert (second - first, third - second) == pytest.approx((1, 1), abs=0.35)
+    assert min(second - first, third - second) > 0.9
 
 
 async def test_a_sweep_without_the_database_is_told_as_trouble_and_not_as_a_bug(
