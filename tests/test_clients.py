@@ -54,7 +54,7 @@ def node() -> Path:
                 cwd=CLIENTS,
                 capture_output=True,
                 text=True,
-                timeout=120,
+                timeout=240,
                 check=False,
             )
             if ended.returncode != 0:
