@@ -37,7 +37,16 @@ PARTS = [min(AT_ONCE, EXAMPLES - begin) for begin in range(0, EXAMPLES, AT_ONCE)
 """Many are made and compared in parts, which processes share."""
 KINDS = [*[QUERY] * 6, MUTATION, SUBSCRIPTION]
 OURS, REFERENCE = (build_schema(breadth_first=engine, limits=UNLIMITED) for engine in (True, False))
-TOKENS, PASSWORDS = SignedTokens(SECRET), Argon2Passwords()
+
+
+class Sealing(SignedTokens):
+    """What is sealed is never the same twice; here it has to be."""
+
+    def seal(self, plain: str) -> str:
+        return f"sealed {plain.partition(':')[0]}"
+
+
+TOKENS, PASSWORDS = Sealing(SECRET), Argon2Passwords()
 
 
 PLACES = (
