@@ -1,11 +1,11 @@
-"""Files that people upload: artwork and proofs of tickets, pictures of products. The bytes lie in a storage."""
+"""Files that people upload: artwork and proofs of tickets, pictures of the catalogue. The bytes lie in a storage."""
 
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, Text, text
+from sqlalchemy import DDL, BigInteger, CheckConstraint, ForeignKey, Index, Text, event, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,6 +21,8 @@ class FilePurpose(StrEnum):
     TICKET_FILE = "ticket_file"
     PROOF = "proof"
     PRODUCT_MEDIA = "product_media"
+    CATEGORY_PICTURE = "category_picture"
+    COLLECTION_PICTURE = "collection_picture"
 
 
 class FileState(StrEnum):
@@ -46,7 +48,10 @@ class File(Base):
         CheckConstraint(f"size BETWEEN 1 AND {LARGEST}", name="size"),
         CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256"),
         CheckConstraint(
-            "CASE WHEN purpose = 'product_media' THEN ticket_id IS NULL ELSE product_id IS NULL END", name="subject"
+            "CASE WHEN purpose IN ('ticket_file', 'proof') THEN product_id IS NULL "
+            "WHEN purpose = 'product_media' THEN ticket_id IS NULL "
+            "ELSE ticket_id IS NULL AND product_id IS NULL END",
+            name="subject",
         ),
         CheckConstraint("state <> 'ready' OR content_type IS NOT NULL", name="content_type"),
         CheckConstraint("attached_at IS NULL OR state IN ('ready', 'removed')", name="attached_at"),
@@ -84,5 +89,29 @@ class File(Base):
     created_at: Mapped[CreatedAt]
     upload_until: Mapped[datetime]
     attached_at: Mapped[datetime | None]
-    """When it became part of a message, a proof or a product. One that never does is removed after a day."""
+    """When it became part of a message, a proof or something of the catalogue. One that never does is removed after a
+    day.
+    """
     bytes_gone_at: Mapped[datetime | None]
+
+
+# Whatever ends that a category or collection shows it, an import among it: nothing else refers to such a file.
+FREE: Final = """
+CREATE FUNCTION free_picture() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'DELETE' OR NEW.image_file_id IS DISTINCT FROM OLD.image_file_id THEN
+        UPDATE file SET state = 'removed' WHERE id = OLD.image_file_id AND state <> 'removed';
+    END IF;
+    RETURN NULL;
+END $$;
+"""
+PICTURES: Final = [
+    FREE,
+    *(
+        f"CREATE TRIGGER {table}_picture AFTER UPDATE OF image_file_id OR DELETE ON {table} "
+        "FOR EACH ROW WHEN (OLD.image_file_id IS NOT NULL) EXECUTE FUNCTION free_picture()"
+        for table in ("category", "collection")
+    ),
+]
+for statement in PICTURES:
+    event.listen(Base.metadata, "after_create", DDL(statement.replace("%", "%%")))

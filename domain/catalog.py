@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final, Self
 from uuid import UUID
 
@@ -64,8 +64,11 @@ class Stored:
         return (draft.archived_at or was or self.now) if draft.archived else None
 
     def product(self, draft: ProductDraft) -> Any:
-        named = (row for row in self.products.values() if row.id == draft.id)
-        return self.products.get(draft.handle) if draft.id is None else next(named, None)
+        return self.products.get(draft.handle) if draft.id is None else self._by_id.get(draft.id)
+
+    @cached_property
+    def _by_id(self) -> dict[UUID, Any]:
+        return {row.id: row for row in self.products.values()}
 
 
 async def _read(tx: Tx, drafts: Sequence[ProductDraft]) -> Stored:
@@ -281,7 +284,7 @@ class _Titles:
 
     def _was_made(self, old: Any) -> bool:
         """Of values that are gone nobody knows."""
-        there = [value for key, value in self.values.items() if key in set(old.combination)]
+        there = [self.values[key] for key in old.combination if key in self.values]
         return len(there) < len(old.combination) or was_made(old.title, there)
 
 

@@ -39,6 +39,8 @@ ALLOWED: Final[Mapping[FilePurpose, frozenset[str]]] = {
     FilePurpose.TICKET_FILE: SHOWN_INLINE | ARTWORK,
     FilePurpose.PROOF: SHOWN_INLINE | {PDF},
     FilePurpose.PRODUCT_MEDIA: SHOWN_INLINE,
+    FilePurpose.CATEGORY_PICTURE: SHOWN_INLINE,
+    FilePurpose.COLLECTION_PICTURE: SHOWN_INLINE,
 }
 WIDTHS: Final = (160, 480, 960, 1920)
 """Of thumbnails; those that a picture is too small for are not made."""
@@ -58,7 +60,7 @@ SIGNATURE: Final = 256
 WINDOW: Final = 256 * 1024
 LONGEST_MARK: Final = 512
 ACTIVE: Final = re.compile(
-    rb"<(?:script[\s>/]|iframe[\s>/]|!doctype\s{1,8}html|html[\s>]|\?php\s|svg\s[^>]{0,256}xmlns)", re.IGNORECASE
+    rb"<(?:script[\s>/]|iframe[\s>/]|!doctype\s{1,8}html|html[\s>]|\?php\s|svg\s[^<>]{0,256}xmlns)", re.IGNORECASE
 )
 """What a picture has no use for, and what makes a page or a program of it where somebody takes it for one."""
 

@@ -18,26 +18,39 @@ from sqlalchemy import (
     Select,
     Text,
     Uuid,
+    any_,
     bindparam,
     case,
     cast,
     func,
     literal,
+    literal_column,
     null,
     select,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from db import Category, CategoryAncestor, Product, ProductCategory, ProductFacet, ProductListing
-from domain.listing import CONDITIONS, REGION
+from db import (
+    Category,
+    CategoryAncestor,
+    OptionValue,
+    Product,
+    ProductCategory,
+    ProductFacet,
+    ProductListing,
+    ProductOption,
+)
+from domain.listing import BETWEEN, CONDITIONS, REGION
 from domain.publication import FOR_SALE
 from domain.search import CODED, FOUND, HIT
-from domain.translation import translated
+from domain.translation import LOCALES, translated
 
 MOST_COUNTED: Final = 10_000
 MOST_VALUES: Final = 50
 MOST_OPTION_VALUES: Final = 500
+MOST_ASKED: Final = 5
+"""Products, the oldest ones that have a value of an option: how that is translated is told by one of them."""
 
 
 class FacetKind(StrEnum):
@@ -63,7 +76,7 @@ def matching(names: Iterable[str]) -> list[ColumnElement[bool]]:
 
 @lru_cache(maxsize=256)
 def statement(kinds: frozenset[FacetKind], names: frozenset[str]) -> Select[Any] | CompoundSelect[Any]:
-    """Rows of kind, value, label, count, low and high; one of kind `total` says how many products were counted.
+    """Rows of kind, value, label, count, low, high and having; one of kind `total` says how many products were counted.
 
     Parameters: those of the conditions, `channel`, `region`, `locales`, and `selected`: values that are told first.
     """
@@ -78,7 +91,8 @@ def statement(kinds: frozenset[FacetKind], names: frozenset[str]) -> Select[Any]
     return union_all(*(select(part.subquery()) for part in parts), total)
 
 
-def _row(kind: str, value: Any, label: Any, count: Any, *bounds: Any) -> Any:
+def _row(kind: str, value: Any, label: Any, count: Any, *bounds: Any, having: Any = None) -> Any:
+    """`having` are products that tell how the value is translated; null: none is asked."""
     low, high = bounds or (null(), null())
     return select(
         cast(literal(str(kind)), Text).label("kind"),
@@ -87,6 +101,7 @@ def _row(kind: str, value: Any, label: Any, count: Any, *bounds: Any) -> Any:
         cast(count, BigInteger).label("count"),
         cast(low, BigInteger).label("low"),
         cast(high, BigInteger).label("high"),
+        cast(null() if having is None else having, ARRAY(Uuid)).label("having"),
     )
 
 
@@ -110,14 +125,50 @@ def _tags(found: Any) -> Select[Any]:
     return _ranked(_row(FacetKind.TAG, tag, tag, func.count()).select_from(found).group_by(tag))
 
 
-def _options(found: Any) -> Select[Any]:
+def _options(found: Any) -> Any:
     option = func.unnest(ProductFacet.options).column_valued("option")
+    having = func.array_agg(found.c.id).filter(func.cardinality(LOCALES) > literal_column("0", Integer))
     counted = (
-        _row(FacetKind.OPTION, option, option, func.count())
+        _row(FacetKind.OPTION, option, null(), func.count(), having=having)
         .select_from(found.join(ProductFacet, ProductFacet.product_id == found.c.id))
         .group_by(option)
     )
-    return _ranked(counted, MOST_OPTION_VALUES)
+    ranked = _ranked(counted, MOST_OPTION_VALUES).subquery("ranked")
+    others = [column for column in ranked.c if column.key not in {"label", "having"}]
+    rows = select(*others, _first_of(ranked.c.having).label("having")).subquery("asked")
+    label = _translated_option(rows.c.value, rows.c.having).label("label")
+    return select(rows.c.kind, rows.c.value, label, rows.c.count, rows.c.low, rows.c.high, rows.c.having)
+
+
+def _first_of(products: Any) -> Any:
+    """The oldest ones, whichever way they were read."""
+    each = func.unnest(products).column_valued("each")
+    return func.array(select(each).order_by(each).limit(literal_column(str(MOST_ASKED), Integer)).scalar_subquery())
+
+
+def _translated_option(value: Any, products: Any) -> Any:
+    """The option and the value as one of the products translates them, if any does."""
+    names = (ProductOption.name, OptionValue.name)
+    shown = (translated(ProductOption, "name", "option_name"), translated(OptionValue, "name", "value_name"))
+    written = [func.split_part(value, BETWEEN, literal_column(str(i), Integer)) for i in (1, 2)]
+    named = (
+        select(*shown, ProductOption.product_id)
+        .join(OptionValue, OptionValue.option_id == ProductOption.id)
+        .where(
+            ProductOption.product_id == any_(products),
+            *(name == text for name, text in zip(names, written, strict=True)),
+        )
+        .correlate(products.table)
+        .subquery("named")
+    )
+    different = (named.c.value_name != written[1], named.c.option_name != written[0])
+    return (
+        select(named.c.option_name.concat(BETWEEN).concat(named.c.value_name))
+        .order_by(*(one.desc() for one in different), named.c.product_id)
+        .limit(literal_column("1", Integer))
+        .correlate(products.table)
+        .scalar_subquery()
+    )
 
 
 def _categories(found: Any) -> Any:
@@ -133,7 +184,7 @@ def _categories(found: Any) -> Any:
         _row(FacetKind.CATEGORY, pairs.c.ancestor_id, null(), func.count()).group_by(pairs.c.ancestor_id)
     ).subquery("ranked")
     named = select(translated(Category, "name")).where(Category.id == cast(rows.c.value, Uuid)).scalar_subquery()
-    return select(rows.c.kind, rows.c.value, named.label("label"), rows.c.count, rows.c.low, rows.c.high)
+    return select(rows.c.kind, rows.c.value, named.label("label"), rows.c.count, rows.c.low, rows.c.high, rows.c.having)
 
 
 def _here(found: Any) -> Any:

@@ -40,8 +40,13 @@ PERMISSION: Final = {
     FilePurpose.TICKET_FILE: "tickets:write",
     FilePurpose.PROOF: "tickets:write",
     FilePurpose.PRODUCT_MEDIA: "products:write",
+    FilePurpose.CATEGORY_PICTURE: "categories:write",
+    FilePurpose.COLLECTION_PICTURE: "collections:write",
 }
 """What staff need to upload for a purpose."""
+OF_TICKETS: Final = frozenset({FilePurpose.TICKET_FILE, FilePurpose.PROOF})
+WITH_SUBJECT: Final = OF_TICKETS | {FilePurpose.PRODUCT_MEDIA}
+"""They are uploaded for something that is there; the others for what the next write names."""
 _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
@@ -78,16 +83,19 @@ class FileReady(Event):
 
 @dataclass(frozen=True)
 class PrepareUpload:
-    """`subject_id` is the ticket, or for media the product."""
+    """`subject_id` is the ticket, or for media the product; other pictures have none."""
 
     purpose: FilePurpose
-    subject_id: UUID
+    subject_id: UUID | None
     name: str
     size: int
     sha256: str
     largest: int
 
     def __post_init__(self) -> None:
+        if (self.subject_id is None) == (self.purpose in WITH_SUBJECT):
+            message = "Name the ticket or product; pictures of categories and collections are uploaded for none."
+            raise ValidationFailed(message, path=("subject_id",))
         name = self.name
         if not 1 <= len(name) <= LONGEST_NAME or not name.isprintable() or not name.strip(". "):
             raise ValidationFailed(f"A file's name has 1 to {LONGEST_NAME} printable characters.", path=("file_name",))
@@ -113,9 +121,10 @@ def visible_to(actor: Actor, access: OrderAccess | None) -> Any:
     shown = or_(File.attached_at.is_not(None), File.created_by_kind == ActorKind.CUSTOMER)
     seen: list[Any] = [mine & shown & (File.visibility == Visibility.PUBLIC)]
     if actor.may("tickets:read") or actor.may("tickets:write"):
-        seen.append(File.purpose != FilePurpose.PRODUCT_MEDIA)
-    if actor.may(PERMISSION[FilePurpose.PRODUCT_MEDIA]):
-        seen.append(File.purpose == FilePurpose.PRODUCT_MEDIA)
+        seen.append(or_(*(File.purpose == purpose for purpose in sorted(OF_TICKETS))))
+    for purpose, needed in PERMISSION.items():
+        if purpose not in OF_TICKETS and actor.may(needed):
+            seen.append(File.purpose == purpose)
     return or_(*seen)
 
 
@@ -143,14 +152,16 @@ async def find_own(read: Read, file_id: UUID, actor: Actor, access: OrderAccess 
 async def prepare(tx: Tx, command: PrepareUpload, actor: Actor, access: OrderAccess | None) -> File:
     """Announces a file. Nobody sees it before its bytes are there."""
     await _lock_subject(tx, command, actor, access)
-    media = command.purpose == FilePurpose.PRODUCT_MEDIA
-    waiting, held = (await tx.records(_HELD_BY_PRODUCT if media else _HELD_BY_TICKET, id=command.subject_id))[0]
+    counted = _HELD.get(command.purpose, _HELD_BY_PURPOSE)
+    waiting, held = (await tx.records(counted, id=command.subject_id or command.purpose))[0]
     if waiting >= MOST_WAITING or held + command.size > MOST_BYTES:
-        raise TooManyFiles("There are as many files as there may be.", path=("subject_id",))
+        path = "purpose" if command.subject_id is None else "subject_id"
+        raise TooManyFiles("There are as many files as there may be.", path=(path,))
+    media = command.purpose == FilePurpose.PRODUCT_MEDIA
     row: dict[str, Any] = {
         "id": new_id(),
         "purpose": command.purpose,
-        "ticket_id": None if media else command.subject_id,
+        "ticket_id": command.subject_id if command.purpose in OF_TICKETS else None,
         "product_id": command.subject_id if media else None,
         "name": command.name,
         "size": command.size,
@@ -165,6 +176,9 @@ async def prepare(tx: Tx, command: PrepareUpload, actor: Actor, access: OrderAcc
 
 async def _lock_subject(tx: Tx, command: PrepareUpload, actor: Actor, access: OrderAccess | None) -> None:
     """Who uploads for the same ticket or product queues up here, so that what it may have is counted rightly."""
+    if command.subject_id is None:
+        await tx.run(_ONE_PICTURE_AT_A_TIME, purpose=command.purpose)
+        return
     if command.purpose == FilePurpose.PRODUCT_MEDIA:
         found = await tx.scalar(_LOCK_PRODUCT, id=command.subject_id)
     else:
@@ -252,9 +266,9 @@ async def to_serve(read: Read, file_id: UUID, width: int | None) -> File:
 
 
 async def media_to_serve(read: Read, file_id: UUID, hash_begins: str, width: int | None) -> File:
-    """A picture of a product, which anybody may see who knows its address."""
+    """A picture of the catalogue, which anybody may see who knows its address."""
     file = await to_serve(read, file_id, width)
-    known = file.purpose == FilePurpose.PRODUCT_MEDIA and file.attached_at is not None
+    known = file.purpose not in OF_TICKETS and file.attached_at is not None
     if not known or file.sha256[: storage.MEDIA_HASH] != hash_begins:
         raise NotFound
     return file
@@ -290,6 +304,15 @@ _COUNTED: Final = (
 )
 _HELD_BY_TICKET: Final = select(*_COUNTED).where(File.ticket_id == bindparam("id"), File.state != FileState.REMOVED)
 _HELD_BY_PRODUCT: Final = select(*_COUNTED).where(File.product_id == bindparam("id"), File.state != FileState.REMOVED)
+# Of these only what waits: categories and collections are as many as there are.
+_HELD_BY_PURPOSE: Final = select(*_COUNTED).where(
+    File.attached_at.is_(None), File.purpose == bindparam("id"), File.state != FileState.REMOVED
+)
+_HELD: Final = {
+    **dict.fromkeys(OF_TICKETS, _HELD_BY_TICKET),
+    FilePurpose.PRODUCT_MEDIA: _HELD_BY_PRODUCT,
+}
+_ONE_PICTURE_AT_A_TIME: Final = text("SELECT pg_advisory_xact_lock(hashtext('counterfoil.file'), hashtext(:purpose))")
 _PREPARE: Final = text(
     """
         INSERT INTO file (id, purpose, ticket_id, product_id, name, size, sha256, created_by_kind, created_by,
@@ -320,7 +343,7 @@ _REJECT: Final = (
     .where(_FILE, File.state == FileState.PENDING)
     .values(state=FileState.REJECTED, reason=bindparam("reason"))
 )
-_ATTACHABLE: Final = (
+ATTACHABLE: Final = (
     (File.state == FileState.READY) & File.attached_at.is_(None) & (File.created_by_kind == bindparam("kind"))
 )
 _ATTACH: Final = (
@@ -329,14 +352,14 @@ _ATTACH: Final = (
         File.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
         File.ticket_id == bindparam("ticket_id"),
         File.purpose == bindparam("purpose"),
-        _ATTACHABLE,
+        ATTACHABLE,
     )
     .values(attached_at=func.clock_timestamp(), visibility=bindparam("visibility"))
     .returning(File)
 )
 _ATTACH_MEDIA: Final = (
     update(File)
-    .where(_FILE, File.product_id == bindparam("product_id"), _ATTACHABLE)
+    .where(_FILE, File.product_id == bindparam("product_id"), ATTACHABLE)
     .values(attached_at=func.clock_timestamp())
     .returning(File)
 )

@@ -23,7 +23,10 @@ Handled = TypeVar("Handled", Product, Category, Collection)
 LONGEST_HANDLE: Final = 255
 _LONGEST_MADE: Final = 200
 """Leaves room for a number behind it."""
-_WELL_FORMED: Final = re.compile(rf"[^\s/?#%\\\x00-\x1f]{{1,{LONGEST_HANDLE}}}")
+_ENDS_A_PART: Final = re.compile(r"[\s/?#%\\:<>\"'`{|}^\[\]]")
+"""Of an address, or has to be escaped in one or in the page that links there."""
+_JOINERS: Final[dict[int, str]] = {0x200C: "", 0x200D: ""}
+"""Persian and the scripts of India are not written without them; of what cannot be seen nothing else is let in."""
 _MOST_TRIES: Final = 100
 _WINDOWS: Final = ((1, 20), (20, 500), (500, 10_000))
 """Numbers that are looked at together: most titles are alone, and some shops have thousands of one."""
@@ -36,7 +39,10 @@ def handle_of(title: str, otherwise: str = "product") -> str:
 
 
 def is_handle(handle: str) -> bool:
-    return _WELL_FORMED.fullmatch(handle) is not None
+    """Letters of any script and what stands between them: it is a part of an address as it is, and hides nothing."""
+    seen = handle.translate(_JOINERS)
+    short = bool(seen) and len(handle) <= LONGEST_HANDLE
+    return short and seen.isprintable() and seen not in {".", ".."} and not _ENDS_A_PART.search(seen)
 
 
 def check_handle(handle: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from sqlalchemy import text
 from db.connection import Tx
 from domain.money import minor_units
 from domain.price import PriceDraft, set_prices
-from domain.refusal import Gathering, NotFound, ValidationFailed
+from domain.refusal import Gathering, NotFound, ValidationFailed, gathered
 
 
 @dataclass(frozen=True)
@@ -32,10 +33,18 @@ class Offer:
 
 def offer(given: Any, region_id: UUID | None) -> Offer:
     """Of an input with amounts in major units."""
-    amount, compare_at = (
-        None if value is None else minor_units(value, given.currency) for value in (given.amount, given.compare_at)
-    )
-    return Offer(given.currency, amount, compare_at, region_id, given.min_quantity or 1)
+    parts = [((), partial(_minor, given, name)) for name in ("amount", "compare_at")]
+    amount, compare_at = gathered(parts)
+    least = 1 if given.min_quantity is None else given.min_quantity
+    return Offer(given.currency, amount, compare_at, region_id, least)
+
+
+def _minor(given: Any, name: str) -> int | None:
+    value = getattr(given, name)
+    try:
+        return None if value is None else minor_units(value, given.currency)
+    except ValidationFailed as refused:
+        raise ValidationFailed(refused.message, path=(name,)) from None
 
 
 async def check_regions(tx: Tx, offers: Iterable[tuple[tuple[str, ...], Offer]]) -> None:
@@ -61,4 +70,10 @@ async def set_offers(tx: Tx, offers: Iterable[tuple[UUID, Offer]]) -> set[UUID]:
 
 
 _NOBODY: Final = UUID(int=0)
-_REGIONS: Final = text("SELECT id, currency FROM region WHERE id = ANY(CAST(:regions AS uuid[]))")
+# Their currencies stay until the commit, and what is archived has no new prices, as in domain/price_upsert.py.
+_REGIONS: Final = text(
+    """
+    SELECT id, currency FROM region WHERE id = ANY(CAST(:regions AS uuid[])) AND archived_at IS NULL
+    ORDER BY id FOR KEY SHARE
+    """
+)

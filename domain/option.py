@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from functools import cached_property
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -32,7 +32,11 @@ class Option:
     values: tuple[Any, ...]
 
     def named(self, name: str) -> Any:
-        return next((value for value in self.values if value.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Any]:
+        return {value.name: value for value in self.values}
 
 
 @dataclass(frozen=True)
@@ -46,8 +50,12 @@ class Choices:
 
     def value_of(self, combination: Iterable[UUID]) -> dict[UUID, Any]:
         """The values of a variant by the option's id; what is not there any more is left out."""
-        ids = set(combination)
-        return {o.row.id: value for o in self.options for value in o.values if value.id in ids}
+        return dict(self._by_id[key] for key in combination if key in self._by_id)
+
+    @cached_property
+    def _by_id(self) -> dict[UUID, tuple[UUID, Any]]:
+        """Each value with its option, known once: of 2,000 variants with as many values each is looked up."""
+        return {value.id: (option.row.id, value) for option in self.options for value in option.values}
 
     def told(self, combination: Iterable[UUID]) -> dict[str, str]:
         """The values of a variant by name, for people."""
@@ -85,7 +93,25 @@ def made_title(values: Sequence[Any]) -> str:
 
 def was_made(title: str, values: Sequence[Any]) -> bool:
     """Whether a stored title is that of the values. In any order: what is archived keeps that of its time."""
-    return any(title == made_title(order) for order in permutations(values))
+    names = tuple(sorted(value["name"] for value in values))
+    return len(title) == len(made_title(values)) and _goes_on(title, 0, names, set())
+
+
+def _goes_on(title: str, at: int, names: tuple[str, ...], failed: set[tuple[str, ...]]) -> bool:
+    """Whether a title has these names from there on, in some order. Ten names have 3,628,800 orders, but only 1,024
+    sets of them can be left over, and each is looked at once.
+    """
+    if not names or at >= LONGEST_NAME:
+        return True
+    if names in failed:
+        return False
+    for i, name in enumerate(names):
+        left = names[:i] + names[i + 1 :]
+        part = name + JOINED if left else name
+        if title.startswith(part[: LONGEST_NAME - at], at) and _goes_on(title, at + len(part), left, failed):
+            return True
+    failed.add(names)
+    return False
 
 
 def made_translations(values: Sequence[Any]) -> dict[str, dict[str, str]]:

@@ -10,11 +10,10 @@ from uuid import UUID
 
 from db.connection import new_id
 from domain.option import Choices, Option
-from domain.product import MOST_VARIANTS
+from domain.product import MOST_OPTIONS, MOST_VARIANTS
 from domain.refusal import Gathering, NotFound, ValidationFailed, gathered
 from domain.variant import OptionValueInUse, VariantsWouldBeEqual, check_text, translations_of
 
-MOST_OPTIONS: Final = 10
 _COLOUR: Final = "0123456789abcdef"
 
 

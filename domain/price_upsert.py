@@ -172,7 +172,7 @@ _VARIANTS: Final = (
         | ((Variant.sku == any_(bindparam("skus", type_=ARRAY(Text)))) & Variant.archived_at.is_(None))
     )
     .order_by(Variant.id)
-    .with_for_update(key_share=True, read=True)
+    .with_for_update(key_share=True)
 )
 _REGIONS: Final = (
     select(Region.id, Region.currency)

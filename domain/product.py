@@ -9,8 +9,10 @@ from typing import Any, Final
 from uuid import UUID
 
 from db.catalog import ProductStatus
+from domain.handle import is_handle
 from domain.refusal import Gathering, ValidationFailed
 
+MOST_OPTIONS: Final = 10
 MOST_VARIANTS: Final = 2_000
 LONGEST_NAME: Final = 255
 DEFAULT_OPTION: Final = "Title"
@@ -114,12 +116,14 @@ Fault = tuple[tuple[str, ...], str]
 
 
 def _faults(draft: ProductDraft) -> Iterator[Fault]:
-    if not re.fullmatch(r"[^\s/?#%\\\x00-\x1f]{1,255}", draft.handle):
+    if not is_handle(draft.handle):
         yield ("handle",), "Write a handle of letters, digits and hyphens, such as blue-shirt."
     if not draft.title:
         yield ("title",), "Write the product's title."
     if not draft.options or len(set(draft.options)) < len(draft.options) or not all(map(_fits, draft.options)):
         yield ("options",), f"Give each option a name of its own, of at most {LONGEST_NAME} characters."
+    if len(draft.options) > MOST_OPTIONS:
+        yield ("options",), f"A product has at most {MOST_OPTIONS} options."
     if draft.choices and len(draft.choices) != len(draft.options):
         yield ("options",), "Say of each option what its values are, or of none."
     urls = {media.url for media in draft.media}

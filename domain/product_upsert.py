@@ -9,11 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import text
 
-from db.connection import Tx
+from db.connection import Tx, new_id
 from domain import audit, catalog_lock
 from domain.actor import Actor
 from domain.catalog import upsert_products
-from domain.handle import handle_of
+from domain.handle import handle_of, is_handle
 from domain.offer import Offer, check_regions, set_offers
 from domain.option import Choices, Chosen, choices_of
 from domain.product import (
@@ -28,7 +28,7 @@ from domain.product import (
 )
 from domain.product_details import check_details, check_texts
 from domain.refusal import Gathering, Key, Refusal, ValidationFailed, refusals_of
-from domain.translation import canonical
+from domain.translation import MOST_LOCALES, canonical
 from domain.upsert import RowResult, Rows, Written, by_policy
 from domain.variant_write import VariantChange
 
@@ -54,13 +54,14 @@ class ProductRow:
 
     def __post_init__(self) -> None:
         gathering, columns = Gathering(), dict[str, Any]()
+        named: Mapping[str, Any] = self.given
         with gathering.at():
-            columns |= check_details(self.given)
+            named = columns = check_details(self.given)
         with gathering.at("translations"):
             if "translations" in self.given:
                 columns["translations"] = _translations(self.given["translations"])
         with gathering.at("external_id"):
-            if columns.get("external_id") is None and columns.get("handle") is None:
+            if named.get("external_id") is None and named.get("handle") is None:
                 raise ValidationFailed("Give an external id or a handle: the product is found by it.")
         with gathering.at("variants"):
             if self.options is not None and self.variants is None:
@@ -76,11 +77,15 @@ class ProductRow:
 
 def _translations(given: Mapping[str, Any] | None) -> dict[str, Any]:
     gathering, kept = Gathering(), dict[str, Any]()
+    if len(given or ()) > MOST_LOCALES:
+        raise ValidationFailed(f"There are at most {MOST_LOCALES} locales.")
     for locale, texts in (given or {}).items():
         with gathering.at(Key(locale)):
             if not isinstance(texts, Mapping):
                 raise ValidationFailed('Write an object such as {"de": {"title": "…"}}.')
-            kept[canonical(locale)] = check_texts(texts)  # pyright: ignore[reportUnknownArgumentType]
+            if (name := canonical(locale)) in kept:
+                raise ValidationFailed("Name each locale once.")
+            kept[name] = check_texts(texts)  # pyright: ignore[reportUnknownArgumentType]
     gathering.raise_if_any()
     return {locale: texts for locale, texts in kept.items() if texts}
 
@@ -185,17 +190,20 @@ async def _found(tx: Tx, rows: Mapping[int, ProductRow]) -> dict[int, Any]:
 
 async def _handles(tx: Tx, rows: Mapping[int, ProductRow], found: Mapping[int, Any]) -> dict[int, str]:
     """Of rows that make a product and give it no handle: made of the title, and where something else has or had that,
-    of the external id besides.
+    of the external id besides, or else of what nothing has.
     """
     nameless = [i for i, row in rows.items() if i not in found and not row.columns.get("handle")]
-    wanted = {i: handle_of(str(rows[i].columns.get("title") or "")) for i in nameless}
-    taken = {row.handle for row in await tx.records(_TAKEN, handles=list(wanted.values()))} if wanted else set[str]()
+    of_title = {i: handle_of(str(rows[i].columns.get("title") or "")) for i in nameless}
+    of_both = {i: f"{title}-{handle_of(str(rows[i].columns['external_id']))}" for i, title in of_title.items()}
+    asked = [*of_title.values(), *of_both.values()]
+    taken = {row.handle for row in await tx.records(_TAKEN, handles=asked)} if asked else set[str]()
     taken |= {str(row.columns["handle"]) for row in rows.values() if row.columns.get("handle")}
-    for i, handle in wanted.items():
-        if handle in taken:
-            wanted[i] = f"{handle}-{handle_of(str(rows[i].columns['external_id']))}"
-        taken.add(wanted[i])
-    return wanted
+    made: dict[int, str] = {}
+    for i, title in of_title.items():
+        good = (one for one in (title, of_both[i]) if one not in taken and is_handle(one))
+        made[i] = next(good, f"{title}-{new_id().hex}")
+        taken.add(made[i])
+    return made
 
 
 def _draft(row: ProductRow, old: Any, choices: Choices | None, handle: str | None) -> ProductDraft:

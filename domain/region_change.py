@@ -21,6 +21,7 @@ from db.region import Rounding
 from domain import audit, translation
 from domain.actor import Actor
 from domain.address import COUNTRIES, check_line
+from domain.handle import is_handle
 from domain.metadata import size_of
 from domain.money import digits
 from domain.refusal import ErrorCode, Gathering, NotFound, Refusal, ValidationFailed, VersionConflict
@@ -95,6 +96,8 @@ def _checked(name: str, value: Any) -> Any:
         check_line(value)
         if not 1 <= len(value.strip()) <= LONGEST:
             raise ValidationFailed(f"This has 1 to {LONGEST} characters.")
+        if name == "code" and not is_handle(value.strip()):
+            raise ValidationFailed("Write a code of letters, digits and hyphens, such as eu.")
         return value.strip()
     if name == "currency":
         digits(value)

@@ -277,11 +277,14 @@ def _no_other_default(model: type[Base]) -> Any:
 
 
 _WORKFLOWS: Final = text("SELECT DISTINCT code FROM workflow")
+# By the ranks on the way down, which are the same in the next shop; ids alone are not, but rise there as in the file.
 _TREE: Final = text(
     """
-    SELECT c.* FROM category AS c
-    JOIN (SELECT category_id, max(depth) AS depth FROM category_ancestor GROUP BY category_id) AS a
-      ON a.category_id = c.id
-    ORDER BY a.depth, c.parent_id, c.rank, c.id
+    SELECT c.* FROM category AS c JOIN (
+        SELECT a.category_id, max(a.depth) AS depth, array_agg(above.rank ORDER BY a.depth DESC) AS ranks,
+               array_agg(above.id ORDER BY a.depth DESC) AS ids
+        FROM category_ancestor AS a JOIN category AS above ON above.id = a.ancestor_id GROUP BY a.category_id
+    ) AS place ON place.category_id = c.id
+    ORDER BY place.depth, place.ranks, place.ids
     """
 )

@@ -30,15 +30,16 @@ _MAY_BE_NULL: Final = frozenset({"external_id", "seo_title", "seo_description", 
 
 @dataclass(frozen=True)
 class Image:
-    """A picture that lies elsewhere."""
+    """A picture that lies elsewhere, at `url`, or was uploaded here (domain/showcase_picture.py says where it is)."""
 
     url: str | None
     alt: str
+    file_id: UUID | None = None
 
     def __post_init__(self) -> None:
         gathering = Gathering()
         with gathering.at("url"):
-            if self.url is None or not _ADDRESS.fullmatch(self.url):
+            if self.file_id is None and (self.url is None or not _ADDRESS.fullmatch(self.url)):
                 raise ValidationFailed("Write the address of an image, such as https://example.com/a.jpg.")
         with gathering.at("alt"):
             if len(self.alt) > LONGEST_ALT or not self.alt.isprintable():
@@ -47,7 +48,7 @@ class Image:
 
     @property
     def columns(self) -> dict[str, Any]:
-        return {"image_url": self.url, "image_alt": self.alt.strip(), "image_file_id": None}
+        return {"image_url": self.url, "image_alt": self.alt.strip(), "image_file_id": self.file_id}
 
 
 NO_IMAGE: Final = {"image_url": None, "image_alt": "", "image_file_id": None}

@@ -14,6 +14,11 @@ from domain.actor import Actor
 from domain.refusal import NotFound, ValidationFailed
 from domain.ticket_move import Move
 
+LONGEST: Final = 100
+"""Digits of a rank. Always into the same gap a sixth of a digit is added by each move."""
+AROUND: Final = 50
+"""On either side, so many tickets move apart where it has become narrow."""
+
 
 class BoardEnd(StrEnum):
     """Of a column of the board."""
@@ -62,6 +67,8 @@ async def put(tx: Tx, row: Any, place: Place, actor: Actor) -> None:
     rank = ticket_rank.between(low, high)
     while await tx.records(_TAKEN, rank=rank, id=row.id):  # by a ticket of another column
         rank = ticket_rank.between(rank, high)
+    if len(rank) > LONGEST:
+        rank = await _with_room(tx, column, (low, high), actor) or rank
     await tx.run(_SET, id=row.id, rank=rank)
     await ticket.record(tx, row.id, TicketEventKind.RANKED, {}, actor, Visibility.INTERNAL)
     await audit.record(tx, actor, "ticketMove", f"ticket:{row.id}", {"rank": [row.rank, rank]})
@@ -73,6 +80,43 @@ def _gap(place: Place, beside: str | None, found: Any) -> tuple[str | None, str 
     if place.end == BoardEnd.BOTTOM:
         return found.last, None
     return (found.before, beside) if place.before else (beside, found.behind)
+
+
+async def _with_room(tx: Tx, column: dict[str, Any], gap: tuple[str | None, str | None], actor: Actor) -> str | None:
+    """The place in a gap that has become narrow, once those around it have moved apart in the order that they have.
+
+    Null: somebody is at work on one of them. They are not waited for, as they may wait for us; the next move tries it.
+    """
+    below, above = await _beside(tx, _BELOW, column, gap[0]), await _beside(tx, _ABOVE, column, gap[1])
+    first = below.pop().rank if len(below) > AROUND else None
+    last = above.pop().rank if len(above) > AROUND else None
+    moved = [*reversed(below), *above]
+    keys = [row.id for row in moved]
+    if len(await tx.records(_LOCK_FREE, keys=keys)) < len(keys):
+        return None
+    ranks = await _free(tx, first, last, len(keys) + 1)
+    own = ranks.pop(len(below))
+    await tx.run(_SET_ALL, ranks=[{"id": key, "rank": rank} for key, rank in zip(keys, ranks, strict=True)])
+    for key in keys:
+        await ticket.record(tx, key, TicketEventKind.RANKED, {}, actor, Visibility.INTERNAL)
+    return own
+
+
+async def _beside(tx: Tx, side: Any, column: dict[str, Any], rank: str | None) -> list[Any]:
+    """The nearest first, and one more than may move."""
+    return [] if rank is None else await tx.records(side, **column, rank=rank, most=AROUND + 1)
+
+
+async def _free(tx: Tx, first: str | None, last: str | None, count: int) -> list[str]:
+    """So many ranks in order that no ticket has, also none of those that get them: they change one by one."""
+    more = 0
+    while True:
+        ranks = ticket_rank.spread(first, last, count + more)
+        taken = {row.rank for row in await tx.records(_ARE_TAKEN, ranks=ranks)}
+        free = [rank for rank in ranks if rank not in taken]
+        if len(free) >= count:
+            return free[:count]
+        more += len(taken)
 
 
 async def _rank_of(tx: Tx, ticket_id: UUID, column: dict[str, Any], path: str) -> str:
@@ -105,3 +149,27 @@ _BOUNDS: Final = text(
 )
 _TAKEN: Final = text("SELECT id FROM ticket WHERE rank = :rank AND id <> :id")
 _SET: Final = text("UPDATE ticket SET rank = :rank WHERE id = :id")
+_BELOW: Final = text(
+    """
+    SELECT ticket.id, ticket.rank FROM ticket JOIN workflow ON workflow.id = ticket.workflow_id
+    WHERE ticket.state = :state AND ticket.id <> :id AND ticket.rank <= :rank
+      AND workflow.code = (SELECT code FROM workflow WHERE id = :workflow_id)
+    ORDER BY ticket.rank DESC LIMIT :most
+    """
+)
+_ABOVE: Final = text(
+    """
+    SELECT ticket.id, ticket.rank FROM ticket JOIN workflow ON workflow.id = ticket.workflow_id
+    WHERE ticket.state = :state AND ticket.id <> :id AND ticket.rank >= :rank
+      AND workflow.code = (SELECT code FROM workflow WHERE id = :workflow_id)
+    ORDER BY ticket.rank LIMIT :most
+    """
+)
+_LOCK_FREE: Final = text("SELECT id FROM ticket WHERE id = ANY(:keys) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED")
+_ARE_TAKEN: Final = text("SELECT rank FROM ticket WHERE rank = ANY(:ranks)")
+_SET_ALL: Final = text(
+    """
+    UPDATE ticket SET rank = renewed.rank
+    FROM jsonb_to_recordset(:ranks) AS renewed (id uuid, rank text) WHERE renewed.id = ticket.id
+    """
+)

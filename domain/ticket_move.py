@@ -135,6 +135,14 @@ async def follow_goods(tx: Tx, ticket_id: UUID, effects: frozenset[StateEffect])
             return
 
 
+async def follow_rest(tx: Tx, ticket_id: UUID) -> None:
+    """After a ticket has become smaller: what is left of it may all have been sent, or have arrived, before."""
+    for count, effect in (("shipped", StateEffect.SHIP), ("delivered", StateEffect.DELIVER)):
+        row = await ticket.again(tx, ticket_id)
+        if row[count] == row.quantity and row.state_kind not in ticket.ENDED:
+            await follow_goods(tx, ticket_id, frozenset({effect}))
+
+
 async def take(tx: Tx, row: Any, to: Any, actor: Actor) -> None:
     """The ticket goes there, and what that means for the goods is booked with it. The order is locked."""
     if to.kind == StateKind.CANCELLED:

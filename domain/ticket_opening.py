@@ -57,6 +57,7 @@ async def _call_off(tx: Tx, order_id: UUID, surplus: dict[UUID, int]) -> None:
             left -= taken
             if taken and taken < row.quantity:
                 await shrink(tx, row, taken)
+                await ticket_move.follow_rest(tx, row.id)
             elif taken:
                 to = await workflow.cancelled_state(tx, row.workflow_id)
                 await ticket_move.enter(tx, row, to, SYSTEM)

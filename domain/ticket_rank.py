@@ -5,6 +5,7 @@ from uuid import UUID
 from domain.rank import DIGITS as DIGITS
 from domain.rank import between as between
 from domain.rank import digits
+from domain.rank import spread as spread
 
 
 def of_id(key: UUID) -> str:

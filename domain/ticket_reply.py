@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
+from asyncpg import UniqueViolationError
 from sqlalchemy import Uuid, bindparam, delete, select, text
 from sqlalchemy.dialects.postgresql import insert
 
@@ -16,7 +17,6 @@ from domain.refusal import Gathering, NotFound, ValidationFailed
 
 _CODE: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")
 _BY_ID: Final = select(CannedReply).where(CannedReply.id == bindparam("id", type_=Uuid)).with_for_update()
-_OTHER: Final = text("SELECT id FROM canned_reply WHERE code = :code AND id <> :id")
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,12 @@ def _taken(draft: ReplyDraft) -> ValidationFailed:
 
 async def change(tx: Tx, key: UUID, draft: ReplyDraft, actor: Actor) -> None:
     row = await _lock(tx, key)
-    if draft.code is not None and await tx.records(_OTHER, code=draft.code, id=key):
-        raise _taken(draft)
     before = {"code": row.code, "title": row.title, "body": row.body}
     after = {**before, **draft.columns}
-    await tx.run(_CHANGE, id=key, **after)
+    try:
+        await tx.run(_CHANGE, id=key, **after)
+    except UniqueViolationError:
+        raise _taken(draft) from None
     await audit.record(tx, actor, "cannedReplyUpdate", f"canned_reply:{key}", audit.changed(before, after))
 
 

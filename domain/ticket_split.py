@@ -9,7 +9,7 @@ from sqlalchemy import text
 from db import TicketEvent
 from db.connection import Tx, new_id
 from db.ticket import TicketEventKind
-from domain import audit, ticket, ticket_rank
+from domain import audit, ticket, ticket_move, ticket_rank
 from domain.actor import Actor
 from domain.event import announce
 from domain.refusal import ValidationFailed
@@ -47,6 +47,7 @@ async def split(tx: Tx, command: Split, actor: Actor) -> UUID:
     await ticket.record(tx, key, TicketEventKind.SPLIT, _named(row.id, command.quantity, "from"), actor)
     difference = {"quantity": [row.quantity, row.quantity - command.quantity]}
     await audit.record(tx, actor, "ticketSplit", f"ticket:{row.id}", difference)
+    await ticket_move.follow_rest(tx, row.id)
     return key
 
 

@@ -18,6 +18,9 @@ from domain.product import MOST_VARIANTS
 from domain.variant import TooManyVariants
 from domain.variant_batch import VariantBatch, Wanted
 
+LARGEST_COUNT: Final = 2**31 - 1
+"""What is told of more than that: ten options can have more combinations than clients can count."""
+
 
 async def generate(
     tx: Tx, product_id: UUID, price: Money | None, actor: Actor, *, if_version: int | None = None
@@ -29,7 +32,7 @@ async def generate(
     choices = (await choices_of(tx, [product_id]))[product_id]
     count = prod(len(option.values) for option in choices.options) if choices.options else 0
     if count > MOST_VARIANTS:
-        raise TooManyVariants(path=("product_id",), count=count)
+        raise TooManyVariants(path=("product_id",), count=min(count, LARGEST_COUNT))
     batch = VariantBatch()
     there = {tuple(row.combination) for row in await tx.records(_LIVE, product=product_id)}
     made = [batch.put(Wanted(choices, {}, wanted)) for wanted in _missing(choices, there)]

@@ -80,7 +80,7 @@ async def change(tx: Tx, spec: WorkflowSpec, if_version: int | None, actor: Acto
     if if_version in {None, newest.version}:
         made = newest.id if _same(before, spec) else await _write(tx, spec, newest.version + 1)
     if made is None:  # somebody else was faster, or had been
-        now = newest.version if if_version != newest.version else newest.version + 1
+        now = newest.version + (if_version in {None, newest.version})
         raise VersionConflict(f"The workflow is at version {now}.", path=("if_version",), current_version=now)
     difference = audit.changed(_told(before, newest.version), _told(spec, newest.version + (made != newest.id)))
     await audit.record(tx, actor, "workflowUpdate", f"workflow:{made}", difference)

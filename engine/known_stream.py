@@ -25,7 +25,10 @@ class KnownStream:
     build: Build
 
     async def results(self) -> AsyncGenerator[ExecutionResult]:
-        """As graphql-core answers a subscription, with what Strawberry makes of a stream that breaks off."""
+        """As graphql-core answers a subscription, with what Strawberry makes of a stream that breaks off.
+
+        Ends after an item that could not be told.
+        """
         source: Any = await _begun(self.build(self.context))
         if isinstance(source, ExecutionResult):
             yield source
@@ -35,8 +38,11 @@ class KnownStream:
                 while (event := await anext(source, None)) is not None:
                     result = await self._executed(event)
                     del event  # what was told is held by nobody who waits
+                    lost = result.errors and result.data is None
                     yield result
                     del result
+                    if lost:
+                        return
                     self.context.loaded.clear()
         except Exception as error:
             yield ExecutionResult(None, [_told(error)])

@@ -1,6 +1,7 @@
 """Categories, with what is around them in the tree and the products that stand in them or below."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
@@ -8,7 +9,7 @@ from sqlalchemy import Select, bindparam, select
 
 from db import Category, CategoryAncestor, ProductCategory
 from domain import category as categories
-from domain import category_products, handle
+from domain import category_products, handle, showcase_picture
 from domain.category import TRANSLATED, CreateCategory, MoveCategory, UpdateCategory
 from domain.listing import ListingFilter, ListingSort
 from domain.translation import translated
@@ -19,9 +20,9 @@ from resolvers.listing import Wanted
 from resolvers.listing_within import CATEGORY, count_within, products_within
 from resolvers.page import Listed, Page, PageArgs, Sort
 from resolvers.product import any_product
-from resolvers.showcase import given_columns
+from resolvers.showcase import given_columns, showing
 
-UNSEEN: Final = frozenset({"translations", "image_file_id", "created_at", "updated_at"})
+UNSEEN: Final = frozenset({"translations", "created_at", "updated_at"})
 COLUMNS: Final = tuple(
     translated(Category, column.key) if column.key in TRANSLATED else column
     for column in Category.__table__.c
@@ -106,8 +107,10 @@ async def _shown(ctx: Ctx, key: UUID) -> dict[str, Any]:
 
 async def create(ctx: Ctx, given: Any) -> dict[str, Any]:
     parent = None if given.parent_id is None else ids.decode("Category", given.parent_id, "parent_id")
+    command = CreateCategory(given_columns(given, "parent_id"), parent)
     async with ctx.shop.tx() as tx:
-        made = await categories.create(tx, CreateCategory(given_columns(given, "parent_id"), parent), ctx.actor)
+        told = await showcase_picture.placed(tx, command.given, showing(ctx, Category), ctx.actor)
+        made = await categories.create(tx, replace(command, given=told), ctx.actor)
     return await _shown(ctx, made.id)
 
 
@@ -115,7 +118,8 @@ async def update(ctx: Ctx, given: Any) -> dict[str, Any]:
     key = ids.decode("Category", given.id, "id")
     command = UpdateCategory(key, given_columns(given, "id", "if_version"), given.if_version)
     async with ctx.shop.tx() as tx:
-        await categories.change(tx, command, ctx.actor)
+        told = await showcase_picture.placed(tx, command.given, showing(ctx, Category, key), ctx.actor)
+        await categories.change(tx, replace(command, given=told), ctx.actor)
     return await _shown(ctx, key)
 
 

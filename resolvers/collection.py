@@ -1,6 +1,7 @@
 """Collections, their products in their order, and what staff do with them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -10,7 +11,14 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from db import Channel, Collection, CollectionChannel, ProductCollection, Region
 from domain import collection as collections
-from domain import collection_membership, collection_products, collection_publication, collection_rule, handle
+from domain import (
+    collection_membership,
+    collection_products,
+    collection_publication,
+    collection_rule,
+    handle,
+    showcase_picture,
+)
 from domain.collection import TRANSLATED, CreateCollection, UpdateCollection
 from domain.collection_products import OfCollection
 from domain.collection_publication import SHOWN
@@ -27,10 +35,10 @@ from resolvers.context import Ctx
 from resolvers.listing import Wanted
 from resolvers.listing_within import COLLECTION, count_within, products_within
 from resolvers.page import Listed, Page, PageArgs, Sort
-from resolvers.showcase import given_columns
+from resolvers.showcase import given_columns, showing
 
 WRITE: Final = "collections:write"
-UNSEEN: Final = frozenset({"translations", "image_file_id", "created_at", "updated_at", "rules"})
+UNSEEN: Final = frozenset({"translations", "created_at", "updated_at", "rules"})
 COLUMNS: Final = tuple(
     translated(Collection, column.key) if column.key in TRANSLATED else column
     for column in Collection.__table__.c
@@ -205,9 +213,10 @@ async def _regions(ctx: Ctx, conditions: Sequence[Any]) -> dict[str | None, Any]
 
 async def create(ctx: Ctx, given: Any) -> dict[str, Any]:
     told = None if given.rules is None else await _rules(ctx, given.rules)
-    row = given_columns(given, "rules")
+    command = CreateCollection(given_columns(given, "rules"), told)
     async with ctx.shop.tx() as tx:
-        made = await collections.create(tx, CreateCollection(row, told), ctx.actor)
+        row = await showcase_picture.placed(tx, command.given, showing(ctx, Collection), ctx.actor)
+        made = await collections.create(tx, replace(command, given=row), ctx.actor)
         await collection_publication.publish_new(tx, [made.id])
     return await _told(ctx, made.id)
 
@@ -218,8 +227,10 @@ async def update(ctx: Ctx, given: Any) -> dict[str, Any]:
     if "rules" in given.given and given.rules is None:
         raise ValidationFailed("A collection by rule keeps having one.", path=("rules",))
     told = None if given.rules is None else await _rules(ctx, given.rules)
+    command = UpdateCollection(key, row, told, given.if_version)
     async with ctx.shop.tx() as tx:
-        await collections.change(tx, UpdateCollection(key, row, told, given.if_version), ctx.actor)
+        row = await showcase_picture.placed(tx, command.given, showing(ctx, Collection, key), ctx.actor)
+        await collections.change(tx, replace(command, given=row), ctx.actor)
     return await _told(ctx, key)
 
 

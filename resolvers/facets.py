@@ -76,7 +76,9 @@ async def _rows(ctx: Ctx, searched: Searched, given: ListingFilter, kinds: froze
         "selected": [value for values in _chosen(searched.filter).values() for value in values],
         "most": MOST_COUNTED,
     }
-    return await ctx.read.records(facet.statement(kinds, wanted.names), **parameters)
+    rows = await ctx.read.records(facet.statement(kinds, wanted.names), **parameters)
+    ctx.reads.update(product for row in rows for product in row.having or ())
+    return rows
 
 
 def _chosen(given: ListingFilter) -> dict[FacetKind, list[str]]:
@@ -96,13 +98,18 @@ def _told(rows: Sequence[Any], given: ListingFilter) -> list[dict[str, Any]]:
         found |= {value: (value, 0) for value in missing}
         told.append(_facet(kind, str(kind), _values(found, chosen[kind], kind)))
     by_option: dict[str, dict[str, tuple[str, int]]] = defaultdict(dict)
-    found = {row.value: row.count for row in rows if row.kind == FacetKind.OPTION}
+    labels: dict[str, str] = {}
+    found = {row.value: (row.label or row.value, row.count) for row in rows if row.kind == FacetKind.OPTION}
     for value in (*found, *(value for value in chosen[FacetKind.OPTION] if value not in found)):
-        name, _, label = value.partition(BETWEEN)
-        by_option[name][value] = (label, found.get(value, 0))
+        shown, count = found.get(value, (value, 0))
+        (name, _, _), (option, _, label) = value.partition(BETWEEN), shown.partition(BETWEEN)
+        by_option[name][value] = (label, count)
+        if labels.get(name, name) == name:
+            labels[name] = option
     most = sorted(by_option.items(), key=lambda item: (-sum(count for _, count in item[1].values()), item[0]))
     for name, values in most[:MOST_OPTIONS]:
-        told.append(_facet(FacetKind.OPTION, name, _values(values, chosen[FacetKind.OPTION], FacetKind.OPTION)))
+        listed = _values(values, chosen[FacetKind.OPTION], FacetKind.OPTION)
+        told.append({**_facet(FacetKind.OPTION, name, listed), "label": labels[name]})
     buyable = next((row for row in rows if row.kind == FacetKind.AVAILABILITY), None)
     told.append(_facet(FacetKind.AVAILABILITY, "availability", _of_availability(buyable, given)))
     return told
@@ -112,16 +119,16 @@ def _values(found: dict[str, tuple[str, int]], chosen: Iterable[str], kind: Face
     chosen = set(chosen)
     ordered = sorted(found.items(), key=lambda item: (item[0] not in chosen, -item[1][1], item[1][0]))
     return [
-        {"value": _public(kind, value, label), "label": label, "count": count, "selected": value in chosen}
+        {"value": _public(kind, value), "label": label, "count": count, "selected": value in chosen}
         for value, (label, count) in ordered[:MOST_VALUES]
     ]
 
 
-def _public(kind: FacetKind, value: str, label: str) -> str:
+def _public(kind: FacetKind, value: str) -> str:
     """As a filter wants it."""
     if kind is FacetKind.CATEGORY:
         return ids.encode("Category", UUID(value))
-    return label if kind is FacetKind.OPTION else value
+    return value.partition(BETWEEN)[2] if kind is FacetKind.OPTION else value
 
 
 def _of_availability(row: Any, given: ListingFilter) -> list[dict[str, Any]]:
@@ -144,5 +151,5 @@ def _prices(rows: Sequence[Any], currency: str) -> list[dict[str, Any]]:
     return [{**_facet(FacetKind.PRICE, "price", []), **bounds}]
 
 
-def _facet(kind: FacetKind, label: str, values: list[dict[str, Any]]) -> dict[str, Any]:
-    return {"kind": kind, "name": label, "values": values, "minimum": None, "maximum": None}
+def _facet(kind: FacetKind, name: str, values: list[dict[str, Any]]) -> dict[str, Any]:
+    return {"kind": kind, "name": name, "label": name, "values": values, "minimum": None, "maximum": None}

@@ -1,4 +1,4 @@
-"""Files: announced, completed, shown with addresses that expire, and made pictures of products."""
+"""Files: announced, completed, shown with addresses that expire, and made pictures of the catalogue."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -26,11 +26,15 @@ NEEDS: Final = {
     FilePurpose.TICKET_FILE: PUBLIC,
     FilePurpose.PROOF: files.PERMISSION[FilePurpose.PROOF],
     FilePurpose.PRODUCT_MEDIA: files.PERMISSION[FilePurpose.PRODUCT_MEDIA],
+    FilePurpose.CATEGORY_PICTURE: files.PERMISSION[FilePurpose.CATEGORY_PICTURE],
+    FilePurpose.COLLECTION_PICTURE: files.PERMISSION[FilePurpose.COLLECTION_PICTURE],
 }
 SUBJECTS: Final = {
     FilePurpose.TICKET_FILE: "Ticket",
     FilePurpose.PROOF: "Ticket",
     FilePurpose.PRODUCT_MEDIA: "Product",
+    FilePurpose.CATEGORY_PICTURE: "Category",
+    FilePurpose.COLLECTION_PICTURE: "Collection",
 }
 UPLOADS: Final = Limits(
     Limit("uploads for one ticket or product", 300, timedelta(hours=1)),
@@ -47,10 +51,11 @@ files_of_ticket = many(select(File).where(File.attached_at.is_not(None)).order_b
 async def prepare(ctx: Ctx, given: Any) -> dict[str, Any]:
     ctx.require(NEEDS[given.purpose])
     kept = files_of(ctx.shop)
-    subject = ids.decode(SUBJECTS[given.purpose], given.subject_id, "subject_id")
+    named = given.subject_id
+    subject = None if named is None else ids.decode(SUBJECTS[given.purpose], named, "subject_id")
     digest = given.sha256.lower()
     command = PrepareUpload(given.purpose, subject, given.file_name, given.size, digest, kept.largest)
-    await counted_attempt(ctx, UPLOADS, f"uploads {subject}")
+    await counted_attempt(ctx, UPLOADS, f"uploads {subject or given.purpose}")
     async with ctx.shop.tx() as tx:
         file = await files.prepare(tx, command, ctx.actor, ctx.order_access(given.access_token))
     seconds = int(UPLOAD_WITHIN.total_seconds())

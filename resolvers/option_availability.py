@@ -14,7 +14,7 @@ from sqlalchemy import select
 from db import OptionValue, ProductOption, Variant
 from domain.availability import AvailabilityStatus
 from domain.option_availability import Candidate, reach
-from domain.option_set import MOST_OPTIONS
+from domain.product import MOST_OPTIONS
 from domain.translation import translated
 from engine.batch import Batch
 from resolvers.batches import itself, many, shared

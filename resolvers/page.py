@@ -5,7 +5,7 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -50,7 +50,7 @@ class Sort:
             if name != self.name or len(values) != len(self.columns):
                 raise ValueError(name)
             return [_typed(v, column.type) for v, column in zip(values, self.columns, strict=True)]
-        except (binascii.Error, ValueError, TypeError):
+        except (binascii.Error, ValueError, TypeError, OverflowError):
             raise BadUserInput("This cursor does not belong to this list in this order.", argument) from None
 
 
@@ -61,9 +61,14 @@ def _typed(value: Any, of: TypeEngine[Any]) -> Any:
     if type_ is UUID:
         return UUID(value)
     if type_ is datetime:
-        return datetime.fromisoformat(value)
+        time = datetime.fromisoformat(value)
+        if time.tzinfo is None:  # the driver cannot tell when that is
+            raise ValueError(value)
+        return time.astimezone(UTC)
     if type(value) is not type_:
         raise TypeError(value)
+    if isinstance(value, str) and "\0" in value:
+        raise ValueError(value)
     if isinstance(value, int) and abs(value) >= (2**63 if isinstance(of, BigInteger) else 2**31):
         raise ValueError(value)
     return value

@@ -10,6 +10,7 @@ from db.catalog import ProductStatus
 from domain import product_change, product_copy, product_media, product_status
 from domain.handle import formerly
 from domain.processes.receive_file import files_of
+from domain.processes.write_catalogue import write_catalogue
 from domain.product_change import CreateProduct, TranslateProduct, UpdateProduct
 from domain.product_copy import DuplicateProduct
 from domain.product_details import TRANSLATED
@@ -126,9 +127,9 @@ async def create(ctx: Ctx, given: Any) -> dict[str, Any]:
 
 
 async def update(ctx: Ctx, given: Any) -> dict[str, Any]:
+    """Two that exchange their handles at once may wait for each other: one of them is done anew."""
     command = UpdateProduct(_named(given), given.given, given.if_version)
-    async with ctx.shop.tx() as tx:
-        changed = await product_change.change(tx, command, ctx.actor)
+    changed = await write_catalogue(ctx.shop, lambda tx: product_change.change(tx, command, ctx.actor))
     return await _told(ctx, changed)
 
 

@@ -12,6 +12,7 @@ from domain.option import Chosen
 from domain.option_set import OptionDraft, SetOptions, ValueDraft
 from domain.processes.write_catalogue import write_catalogue
 from domain.product import MediaDraft
+from domain.product_media import MOST_MEDIA, check_alt
 from domain.product_upsert import ProductRow, VariantPart
 from domain.refusal import Gathering, ValidationFailed, gathered, under
 from domain.upsert import MOST_ROWS
@@ -124,16 +125,24 @@ def _product_row(row: Any) -> ProductRow:
             names.append(check_text(name))
     with gathering.at():
         variants = _built("variants", row.variants or (), _part)
+    with gathering.at("media"):
+        _check_pictures(row.media or ())
     fields = {name: value for name, value in row.given.items() if name not in _PARTS}
     with gathering.at():
         made = ProductRow(
             fields,
             None if row.options is None else tuple(names),
             None if row.variants is None else tuple(variants),
-            None if row.media is None else tuple(MediaDraft(one.url, one.alt or "") for one in row.media),
+            None if row.media is None else tuple(MediaDraft(one.url, (one.alt or "").strip()) for one in row.media),
         )
     gathering.raise_if_any()
     return made  # pyright: ignore[reportPossiblyUnbound] - or it was refused
+
+
+def _check_pictures(media: Sequence[Any]) -> None:
+    if len(media) > MOST_MEDIA:
+        raise ValidationFailed(f"A product has at most {MOST_MEDIA} pictures.")
+    gathered([((str(i), "alt"), lambda one=one: check_alt(one.alt or "")) for i, one in enumerate(media)])
 
 
 def _part(row: Any) -> VariantPart:

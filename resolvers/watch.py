@@ -173,9 +173,12 @@ class Watch:
         if not self._woken:
             seconds = seconds_left(self.ctx, self.resume)
             self._waiting = asyncio.get_running_loop().create_future()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds if seconds < ALWAYS else None):
-                    await self._waiting
+            if seconds < ALWAYS:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await self._waiting
+            else:
+                await self._waiting
             self._waiting = None
         self._woken = False
         if self._ended is not None:

@@ -124,10 +124,10 @@ class Schema(strawberry.Schema):
     ) -> Any:
         """Ends after an item that could not be told, so that whoever resumes with the last `seq` misses nothing."""
         results = await self._known_stream(query or "", operation_name, variable_values, context_value)
-        if results is None:
-            named = {"operation_name": operation_name, **kwargs}
-            results = await super().stream(query, variable_values, context_value, *args, **named)
-        return _until_one_is_lost(results)
+        if results is not None:
+            return results
+        named = {"operation_name": operation_name, **kwargs}
+        return _until_one_is_lost(await super().stream(query, variable_values, context_value, *args, **named))
 
     async def _known_stream(self, query: str, name: str | None, variables: dict[str, Any] | None, ctx: Ctx) -> Any:
         """Null: the document is new, or refused; the long way says why."""

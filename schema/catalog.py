@@ -14,11 +14,13 @@ from db import ProductOption as ProductOptionRow
 from db import Variant as VariantRow
 from db.catalog import BriefDue
 from domain.availability import AvailabilityStatus
+from domain.brief_field import fields_of
 from domain.quantity_rule import QuantityRule as Rule
 from resolvers import catalog, category, collection, product, stock
 from resolvers import option_availability as selection
 from resolvers import price as prices
 from resolvers import variant as variants
+from schema.brief import BriefField
 from schema.build import arg, column, derived, enum, given, input_type, loads, one_of_input, required, view
 from schema.category import Category
 from schema.collection import Collection
@@ -257,6 +259,10 @@ class Product(Node):
         product.staff_details_of_product, "id", "What staff see besides. Null without `products:read`."
     )
     brief_schema: Json | None = column("JSON Schema of the brief that a line of it asks for. Null: none.")
+    brief_fields: list[BriefField] = derived(
+        lambda row: fields_of(row["brief_schema"]),
+        "Its properties as a form asks for them: by `propertyOrder`, then as `required` lists them, then by name.",
+    )
     brief_due: BriefDue = column("When that brief must be given.")
     version: int = column("Rises with every change.")
     created_at: datetime = column("Since when it is in the catalogue.")
@@ -274,7 +280,7 @@ class Product(Node):
         selection.option_availability,
         selection.selected_keys,
         "For every value whether it leads to a variant, and to one that can be bought, with what is selected of the "
-        "other options.",
+        "other options. With an option or a value that the product does not have nothing leads anywhere.",
         selected=SELECTED,
     )
     variant_by_selected_options: Variant | None = loads(

@@ -1,4 +1,4 @@
-"""Files: artwork and proofs of tickets, pictures of products."""
+"""Files: artwork and proofs of tickets, pictures of the catalogue."""
 
 from datetime import datetime
 
@@ -19,6 +19,8 @@ enum(
     TICKET_FILE="Artwork, or what else is shown on a ticket: a picture, PDF, SVG, PostScript, Photoshop, TIFF, HEIF.",
     PROOF="How the work is going to look: a picture or PDF. Staff with `tickets:write` upload it.",
     PRODUCT_MEDIA="A picture of a product. Staff with `products:write` upload it.",
+    CATEGORY_PICTURE="The picture of a category. Staff with `categories:write` upload it.",
+    COLLECTION_PICTURE="The picture of a collection. Staff with `collections:write` upload it.",
 )
 enum(
     FileState,
@@ -82,7 +84,9 @@ class UploadPrepareInput:
     """What is going to be uploaded, and what for."""
 
     purpose: FilePurpose = required("What it is for.")
-    subject_id: strawberry.ID = required("The ticket, or for `PRODUCT_MEDIA` the product.")
+    subject_id: strawberry.ID | None = given(
+        "The ticket, or for `PRODUCT_MEDIA` the product; pictures of categories and collections have none."
+    )
     file_name: str = required("What it is called, for people: up to 200 characters, without folders.")
     size: BigInt = required("Bytes.")
     sha256: str = required("The SHA-256 of the bytes in hexadecimal. Other bytes are not taken.")

@@ -15,7 +15,8 @@ class FileMutation:
         file.prepare,
         PUBLIC,
         "Announces a file and tells where its bytes go: for one's own ticket, with the order's access token, or with "
-        "`tickets:write` for any; proofs with `tickets:write`, pictures of products with `products:write`.",
+        "`tickets:write` for any; proofs with `tickets:write`, pictures of products with `products:write`, of "
+        "categories with `categories:write`, of collections with `collections:write`.",
     )
     upload_complete: types.UploadCompletePayload = mutation(
         types.UploadCompleteInput,

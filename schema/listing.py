@@ -35,7 +35,9 @@ class FacetValue:
     """A choice, and what it would leave."""
 
     value: str = strawberry.field(description="For the filter.")
-    label: str = strawberry.field(description="Shown to shoppers.")
+    label: str = strawberry.field(
+        description="Shown to shoppers: of categories and options in the context's locale, else the value."
+    )
     count: int = strawberry.field(description="How many products there would be with it, counted up to 10,000.")
     selected: bool = strawberry.field(description="The filter has it.")
 
@@ -45,7 +47,10 @@ class Facet:
     """Something to narrow a list by. Its counts are of everything else that is chosen, not of what is chosen here."""
 
     kind: FacetKind = strawberry.field(description="Which field of the filter it is for.")
-    name: str = strawberry.field(description="Of an option its name; else the kind in small letters.")
+    name: str = strawberry.field(
+        description="For the filter: of an option its name, as it was written; else the kind in small letters."
+    )
+    label: str = strawberry.field(description="Of an option its name in the context's locale; else as `name`.")
     values: list[FacetValue] = strawberry.field(description="At most 50: what is chosen, then the most frequent.")
     minimum: Money | None = strawberry.field(description="Of prices the lowest; null: there are none.")
     maximum: Money | None = strawberry.field(description="Of prices the highest; null: there are none.")

@@ -32,6 +32,7 @@ from schema.payment_roots import PaymentMutation, PaymentQuery
 from schema.price_roots import PriceMutation, PriceQuery
 from schema.product_roots import ProductMutation, ProductQuery
 from schema.region_roots import RegionMutation, RegionQuery
+from schema.shop import ShopQuery
 from schema.staff_roots import StaffMutation, StaffQuery
 from schema.stock_roots import StockMutation, StockQuery
 from schema.tax_roots import TaxMutation, TaxQuery
@@ -68,6 +69,7 @@ class Query(
     PriceQuery,
     ProductQuery,
     RegionQuery,
+    ShopQuery,
     StaffQuery,
     StockQuery,
     TaxQuery,

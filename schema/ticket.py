@@ -11,10 +11,12 @@ from db import TicketProof as ProofRow
 from db import WorkflowState as StateRow
 from db.ticket import ProofDecision, TicketPriority
 from db.workflow import StateKind
+from domain.brief_field import fields_of
 from domain.ticket_requirement import RequiredAction as Required
 from resolvers import file, ids, order, ticket
 from resolvers.context import Ctx
 from schema.actor import ActorKind
+from schema.brief import BriefField
 from schema.build import arg, asks, column, derived, enum, loads, view
 from schema.file import File
 from schema.node import Node, public_id
@@ -130,6 +132,10 @@ class Ticket(Node):
     brief_version: int = column("How often a brief was given; 0: never.")
     brief_complete: bool = column("Nothing is missing in it.")
     brief_schema: Json | None = column("JSON Schema of the brief; null: it takes none.")
+    brief_fields: list[BriefField] = derived(
+        lambda row: fields_of(row["brief_schema"]),
+        "Its properties as a form asks for them: by `propertyOrder`, then as `required` lists them, then by name.",
+    )
     proofs: list[TicketProof] = loads(ticket.proofs_of_ticket, "id", "All versions, the oldest first.")
     files: list[File] = loads(ticket.files_of_ticket, "id", "All that the caller sees of what was attached.")
     version: int = column("Rises with state, brief, quantity and proofs; for `ifVersion`.")

@@ -43,6 +43,7 @@ from server.cookies import CookieRules
 from server.document import RequestedDocuments
 from server.files import FileServer
 from server.kept import KeptAnswers
+from server.lasting import Lasting
 from server.migrate import current_revision, head_revision
 from server.operation import Contexts
 from server.places import SocketLimits
@@ -153,7 +154,7 @@ def create_app(settings: Settings | None = None, schema: Schema | None = None) -
     schema = schema or build_schema(breadth_first=settings.breadth_first, limits=settings.query_limits)
     lifespan = partial(_running, settings, schema, Argon2Passwords())
     middleware = [Middleware(RequestId), cors, Middleware(AnswersFirst)]
-    app = Starlette(routes=routes, middleware=middleware, lifespan=lifespan)
+    app = Lasting(routes=routes, middleware=middleware, lifespan=lifespan)
     app.router.redirect_slashes = False  # it would send clients to whatever their Host header says
     return app
 

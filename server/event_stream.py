@@ -47,7 +47,13 @@ class EventStream(Response):
         self._wake()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.begin(send)
+        await self.tell(scope, receive, send)
+
+    async def begin(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+
+    async def tell(self, scope: Scope, receive: Receive, send: Send) -> None:
         telling = asyncio.create_task(self._tell(send))
         telling.add_done_callback(lambda _: self._wake())
         try:

@@ -48,7 +48,7 @@ def asked_by(scope: Scope) -> Asked | None:
     for header in scope["headers"]:
         name, value = header
         if name in DECISIVE:
-            if name == b"accept" and b"event-stream" in value:
+            if name == b"accept" and b"event-stream" in value.lower():
                 return None
             asked.append(header)
         elif name in PERSONAL or (name == b"cookie" and MARK.encode() in value):

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import ExitStack, aclosing
+from functools import partial
 from typing import Any, Final, cast
 
 import orjson
@@ -27,6 +28,7 @@ from server.document import NAMES, RequestedDocuments
 from server.errors import failed_request, refused_request
 from server.event_stream import COMPLETE, EventStream, next_event
 from server.graphiql import graphiql_page
+from server.lasting import goes_on
 from server.operation import Asked, Contexts, answer_of, check_operation_name
 from server.places import NoPlace, Places, SocketLimits, person
 
@@ -96,18 +98,18 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
             request.state.places = places
             response = await self._response(request)
             if isinstance(response, EventStream):
-                await self._stream(response, scope, receive, send)
+                await response.begin(send)
+                goes_on(scope, partial(self._stream, response, places.pop_all(), scope))
             elif response is not None:
                 await response(scope, receive, send)
 
-    async def _stream(self, stream: EventStream, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _stream(self, stream: EventStream, places: ExitStack, scope: Scope, receive: Receive, send: Send) -> None:
         self._streams.add(stream)
-        try:
+        places.callback(self._streams.discard, stream)
+        with places:
             if self._is_ending:
                 stream.break_off()
-            await stream(scope, receive, send)
-        finally:
-            self._streams.discard(stream)
+            await stream.tell(scope, receive, send)
 
     async def _response(self, request: Request) -> Response | None:
         """Null: there is nobody any more to answer to."""

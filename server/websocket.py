@@ -9,12 +9,13 @@ import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from starlette.requests import HTTPConnection
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketState
 from uuid_utils import uuid7
 
 from resolvers.context import Ctx
@@ -22,6 +23,7 @@ from resolvers.request_error import Forbidden, RequestError, Unauthenticated
 from resolvers.session import network
 from server.cookies import SessionCookies
 from server.errors import failed_request, refused_request
+from server.lasting import goes_on
 from server.operation import Asked, Contexts
 from server.places import NoPlace, Places, SocketLimits, person
 from server.websocket_messages import BAD_REQUEST, Close, Closed, Messages
@@ -60,14 +62,19 @@ class Sockets:
             except NoPlace:
                 await _refuse(socket, "There are too many connections from this address.", 429)
                 return
-            await self._serve(socket, peer, places)
+            await socket.accept(PROTOCOL if PROTOCOL in scope["subprotocols"] else None)
+            goes_on(scope, partial(self._serve, scope, peer, places.pop_all()))
 
-    async def _serve(self, socket: WebSocket, peer: str, places: ExitStack) -> None:
-        offered = PROTOCOL in socket.scope["subprotocols"]
-        await socket.accept(PROTOCOL if offered else None)
+    async def _serve(self, scope: Scope, peer: str, places: ExitStack, receive: Receive, send: Send) -> None:
+        socket = WebSocket(scope, receive, send)
+        socket.client_state = socket.application_state = WebSocketState.CONNECTED
+        with places:
+            await self._follow(socket, peer, places)
+
+    async def _follow(self, socket: WebSocket, peer: str, places: ExitStack) -> None:
         messages = Messages(socket, self._limits.seconds_to_read)
         try:
-            if not offered:
+            if PROTOCOL not in socket.scope["subprotocols"]:
                 raise Close(SUBPROTOCOL_NOT_ACCEPTABLE, f"Only {PROTOCOL} is spoken here")
             caller = await self._begin(socket, messages, peer, places)
             async with Operations(messages, caller, self._runs, self._limits.operations) as operations:

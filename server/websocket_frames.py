@@ -5,11 +5,15 @@ by a reset, and the reset overtakes the reason. Here it stops writing, and reads
 """
 
 import asyncio
-from typing import Final
+from typing import Any, Final, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
+from websockets.http11 import Request
+from websockets.protocol import Protocol
+
+from server.waiting import Flag, Line
 
 LARGEST_MESSAGE: Final = 100 * 1024
 MOST_FRAGMENTS: Final = 1_024
@@ -21,6 +25,18 @@ CLOSING_SECONDS: Final = 5.0
 class WebSocketFrames(WebSocketsSansIOProtocol):
     failed = False
     """The client broke the protocol: nothing that it sends is looked at any more."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self.queue, self.writable = cast(Any, Line()), cast(Any, Flag(is_set=True))
+
+    def handle_connect(self, event: Request) -> None:
+        """What was asked is in the scope; the parser, which is between two messages, would hold it for ever."""
+        super().handle_connect(event)
+        del self.request
+        if not (self.close_sent or self.conn.reader.buffer):
+            self.conn.parser = Protocol.parse(self.conn)
+            next(self.conn.parser)
 
     def data_received(self, data: bytes) -> None:
         if not self.failed:
@@ -73,6 +89,8 @@ class WebSocketFrames(WebSocketsSansIOProtocol):
         if closes:
             self.writable.set()
         await super().send(message)
+        if message["type"] == "websocket.accept" and self.handshake_complete:
+            del self.response
         if closes and self.close_timer is not None:
             self.close_timer.cancel()
             self.close_timer = self._let_go_later()

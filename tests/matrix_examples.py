@@ -116,6 +116,8 @@ SUBSCRIPTIONS: Final[dict[str, Example]] = {
     "myTickets": lambda _, __: {"after": OF_ANOTHER_LOG},
     "ticketBoard": lambda _, __: {"after": OF_ANOTHER_LOG},
     "cartUpdated": lambda _, who: {"cartId": who.bought.cart.id},
-    "variantAvailability": lambda _, __: {"ids": []},  # nothing of it is anybody's, and it would not end
+    "variantAvailability": lambda _, __: {"ids": []},  # for who reads a stream to its end, see `ENDLESS`
 }
+ENDLESS: Final[dict[str, Example]] = {"variantAvailability": lambda world, _: {"ids": [world.things["Variant"]]}}
+"""Instead, for who reads the first item alone."""
 """Streams that end by themselves: in this process nothing is received before the end."""

@@ -41,8 +41,17 @@ DESCRIBED: Final = (
     UPDATE category SET external_id = 'erp-3', image_url = 'https://img.example/print.jpg', image_alt = 'Printing'
     """,
     """
+    WITH picture AS (
+        INSERT INTO file (id, purpose, name, size, sha256, state, content_type, created_by_kind, upload_until,
+                          attached_at)
+        VALUES (gen_random_uuid(), 'category_picture', 'print.jpg', 100, repeat('0', 64), 'ready', 'image/jpeg',
+                'staff', now(), now()) RETURNING id)
+    UPDATE category SET image_file_id = picture.id FROM picture WHERE handle = 'print'
+    """,
+    """
     UPDATE collection SET external_id = 'erp-4', image_url = 'https://img.example/new.jpg', image_alt = 'New things'
     """,
+    """UPDATE region SET translations = '{"de": {"name": "Europa"}}' WHERE code = 'eu'""",
     "UPDATE region SET external_id = 'erp-5', payment_providers = '{manual}' WHERE code = 'jp'",
     "UPDATE region SET archived_at = now() WHERE code = 'old'",
     "UPDATE product SET archived_at = now() WHERE handle = 'flag'",

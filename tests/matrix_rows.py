@@ -28,6 +28,7 @@ from tests.matrix import (
 from tests.matrix_accounts import Example, Given
 from tests.matrix_world import NOTHING, MatrixWorld, Person, halves
 from tests.snapshot import Snapshot, changed
+from tests.streaming import streaming
 
 Rows = dict[str, dict[str, str]]
 """By field a cell for each column."""
@@ -241,9 +242,13 @@ def refused(answer: Any, root: str) -> str:
 
 async def watched(world: MatrixWorld, name: str, caller: Api, _snapshot: Snapshot) -> Cells:
     """What the first item of a stream is for a caller."""
-    given = await given_by(example_of("Subscription", name), world, world.sam)
+    example = examples.ENDLESS.get(name) or example_of("Subscription", name)
+    given = await given_by(example, world, world.sam)
     walk = Walk(examples.ARGUMENTS, KNOWN)
-    async with aclosing(caller.events(document("Subscription", name, walk), dict(given))) as items:
+    async with (
+        streaming(caller) as watching,
+        aclosing(watching.events(document("Subscription", name, walk), dict(given))) as items,
+    ):
         answer = await anext(items)
     if errors := answer.get("errors"):
         return {f"Subscription.{name}": errors[0]["extensions"]["code"]}

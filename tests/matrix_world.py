@@ -292,7 +292,15 @@ BANNER = ProductDraft(
 )
 PARTS = """query ($id: ID!) {
   product(by: { id: $id }) { options { id values { id } } media { id } } regions { id } }"""
-BRIEF = {"type": "object", "properties": {"print_text": {"type": "string"}}}
+BRIEF = {
+    "type": "object",
+    "properties": {
+        "print_text": {"type": "string", "title": "Text", "description": "As it is printed", "pattern": ".",
+                       "minLength": 0, "maxLength": 99, "default": "…"},
+        "colours": {"type": "integer", "minimum": 1, "maximum": 4},
+        "side": {"enum": ["front", "back"]},
+    },
+}  # fmt: skip
 
 
 async def catalogue(shop: Shop, api: Api) -> dict[str, str]:

@@ -31,7 +31,6 @@ NEVER_SHOWN = {
     "CustomerSignInPayload.cartToken",  # likewise
     "OrderPayPayload.nextAction",
     "Requirement.lineId",
-    "Subscription.variantAvailability",  # it would not end; what it shows is `Variant.availability`
     "VariantStaffDetails.archivedAt",  # of an archived variant, which only `variantArchive` and `variantRestore` show
 }
 """Fields that nobody is shown a value of in the world of the matrix: an example is of one outcome."""

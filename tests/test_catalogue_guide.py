@@ -105,6 +105,9 @@ async def published(guide: Guide, product: str) -> None:
 async def test_a_catalogue_is_built_and_shown_as_the_guide_says(shop: Shop, api: Api) -> None:
     guide = Guide(api, await customers.staff(shop, api, *PERMISSIONS))
     product, small = await made(guide)
+    start = await guide.shows("Start")
+    assert (start["region"]["code"], start["currencies"]) == ("eu", ["EUR", "JPY", "KWD"])
+    assert (start["locales"], start["limits"]["pageSize"]) == ([], 100)
     await priced(guide, small)
     await published(guide, product)
     await refresh_collections(shop)

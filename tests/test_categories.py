@@ -129,6 +129,8 @@ WRONG: list[tuple[dict[str, Any], list[str]]] = [
     ({"name": " "}, ["name"]),
     ({"name": "x" * 256}, ["name"]),
     ({"handle": "a b"}, ["handle"]),
+    ({"handle": "javascript:alert(1)"}, ["handle"]),
+    ({"handle": "a\u202eb"}, ["handle"]),
     ({"handle": None}, ["handle"]),
     ({"handle": "taken"}, ["handle"]),
     ({"externalId": "taken"}, ["externalId"]),

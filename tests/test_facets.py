@@ -10,6 +10,7 @@ from domain.processes.shop import Shop
 from resolvers import facets as facets_
 from resolvers import ids
 from tests import carts, listed
+from tests.answers import every_write_drops, keeping_app
 from tests.api import Api
 from tests.listed import Catalogue, Item
 
@@ -105,3 +106,70 @@ async def test_more_products_than_are_counted_are_said_to_be_more(
     assert answer["facetsCapped"] is True
     types = next(one for one in answer["facets"] if one["kind"] == "TYPE")
     assert sum(value["count"] for value in types["values"]) == 5
+
+
+async def test_labels_are_in_the_language_of_the_context_and_values_stay_what_a_filter_wants(
+    shop: Shop, api: Api
+) -> None:
+    await listed.catalogue(shop, seen=9)
+    for statement in (
+        """UPDATE category SET translations = '{"de": {"name": "Getränke"}}' WHERE handle = 'drinks'""",
+        """UPDATE product_option SET translations = '{"de": {"name": "Größe"}}' WHERE name = 'Size'""",
+        """UPDATE option_value SET translations = '{"de": {"name": "Klein"}, "de-AT": {"name": "Gspritzt"}}'
+        WHERE id = (SELECT v.id FROM option_value AS v JOIN product_option AS o ON o.id = v.option_id
+            JOIN product_facet AS f ON f.product_id = o.product_id AND f.options && ARRAY[o.name || chr(31) || 'S']
+            JOIN product AS p ON p.id = o.product_id WHERE v.name = 'S' AND p.status = 'published'
+            AND p.archived_at IS NULL AND p.id IN (SELECT product_id FROM product_channel JOIN channel AS c
+            ON c.id = channel_id WHERE c.is_default AND published_from IS NULL AND published_until IS NULL)
+            ORDER BY p.id LIMIT 1)""",
+    ):
+        await carts.execute(shop, statement)
+    asked = """{ search { facets { kind name label values { value label count selected } } } }"""
+
+    async def told(context: str) -> dict[str, Any]:
+        found = (await api(f"query {context} {asked}"))["search"]["facets"]
+        return {one["name"]: one for one in found}
+
+    plain = await told("")
+    german, austrian, french = [await told(f'@inContext(locale: "{at}")') for at in ("de", "de-AT", "fr")]
+    assert french == plain
+    labels = [one["Size"]["label"] for one in (plain, german, austrian)]
+    assert labels == ["Size", "Größe", "Größe"]
+    for facets, small, drinks in (
+        (plain, "S", "drinks"),
+        (german, "Klein", "Getränke"),
+        (austrian, "Gspritzt", "Getränke"),
+    ):
+        assert facets["Size"]["name"] == "Size"
+        sizes = {one["value"]: one["label"] for one in facets["Size"]["values"]}
+        assert sizes == {"S": small, "M": "M", "L": "L"}
+        assert drinks in {one["label"] for one in facets["category"]["values"]}
+        assert facets["Colour"]["label"] == "Colour"
+        counts = [{v["value"]: v["count"] for v in one["values"]} for one in (facets["Size"], plain["Size"])]
+        assert counts[0] == counts[1]
+    chosen = {"options": [{"name": "Size", "values": ["S", "XXL"]}]}
+    query = FACETS.replace("query (", "query Chosen(").replace(") { search", ') @inContext(locale: "de") { search')
+    answer = (await api(query, {"filter": chosen}))["search"]
+    assert answer["products"]["totalCount"] == next(v["count"] for v in plain["Size"]["values"] if v["value"] == "S")
+    size = next(one for one in answer["facets"] if one["name"] == "Size")
+    selected = [(v["value"], v["label"]) for v in size["values"] if v["selected"]]
+    assert sorted(selected) == [("S", "Klein"), ("XXL", "XXL")]
+
+
+async def test_kept_labels_and_what_is_kept_of_the_shop_go_with_what_they_were_made_of(
+    shop: Shop, api: Api, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await listed.catalogue(shop, seen=5)
+    queries = {
+        "facets": 'query @inContext(locale: "de") { search { facets { label values { label } } } }',
+        "shop": "{ shop { name region { name } locales channelId currencies paymentOptions { provider } } }",
+    }
+    writes: dict[str, tuple[str, set[str]]] = {
+        "an option": ("""UPDATE product_option SET translations = '{"de": {"name": "Größe"}}'""", {"facets"}),
+        "a value": ("""UPDATE option_value SET translations = '{"de": {"name": "Klein"}}'""", {"facets"}),
+        "a region": ("""UPDATE region SET translations = '{"it": {"name": "Europa"}}'""", {"facets", "shop"}),
+        "a product": ("""UPDATE product SET translations = '{"nl": {"title": "Beker"}}'""", {"facets", "shop"}),
+        "nobody's": ("UPDATE media SET alt = alt WHERE false", set()),
+    }
+    async with keeping_app(database_url, monkeypatch) as keeping:
+        await every_write_drops(api, keeping, database_url, queries, writes)

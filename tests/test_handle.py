@@ -29,6 +29,22 @@ def test_a_handle_is_what_can_be_written_of_a_title(title: str, expected: str) -
     assert handle.is_handle(expected)
 
 
+@pytest.mark.parametrize("wanted", ["café-crème", "紙コップ", "Größe_M.2~b", "می\u200cخواهم", "x" * 255, "rock+roll"])
+def test_a_handle_may_be_written_in_any_script(wanted: str) -> None:
+    assert handle.is_handle(wanted)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        "javascript:alert(1)", "a\u202eb", "a\u2066b", "a\u200eb", "\u200c", "a\xa0b", "a\u2028b", "a\x7fb", "a\u0085b",
+        "a\ufeffb", "a\ud800b", "a:b", "a?b", "a#b", "a%20b", "a\\b", "a<b", 'a"b', "a'b", "..", ".", "",
+    ],
+)  # fmt: skip
+def test_nothing_is_a_handle_that_ends_a_part_of_an_address_or_cannot_be_seen(wanted: str) -> None:
+    assert not handle.is_handle(wanted)
+
+
 async def made(shop: Shop, title: str, wanted: str | None = None) -> Product:
     async with shop.tx() as tx:
         return await handle.made(tx, Product, {"title": title}, wanted, title)

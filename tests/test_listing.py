@@ -6,11 +6,14 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import pytest
+
 from db.catalog import ProductStatus
 from domain.processes.refresh_listing import refresh_listing
 from domain.processes.shop import Shop
 from domain.product import ProductDraft, VariantDraft
 from domain.search_text import folded
+from resolvers import listing_within
 from tests import carts, given, listed
 from tests.api import Api
 from tests.listed import SIZES, TAGS, TREE, TYPES, VENDORS, Catalogue, Item
@@ -179,6 +182,34 @@ async def test_lists_within_several_parents_are_paged_and_cost_what_one_costs(sh
         assert (error["extensions"]["code"], error["extensions"]["argument"]) == ("BAD_USER_INPUT", argument), error
 
 
+@pytest.mark.parametrize("apart", [0, 8])
+async def test_categories_that_are_asked_together_each_have_the_page_that_they_have_alone(
+    shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch, apart: int
+) -> None:
+    """Whether the statement names them one by one or has their list."""
+    catalogue = await listed.catalogue(shop, seen=12)
+    monkeypatch.setattr(listing_within, "MOST_APART", apart)
+    page = "nodes { handle title } totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor }"
+    together = f"""query ($sort: ListingSort, $first: Int, $last: Int, $before: String, $after: String) {{
+        categories(roots: false) {{ nodes {{ id
+            products(sort: $sort, first: $first, last: $last, before: $before, after: $after) {{ {page} }} }} }} }}"""
+    alone = f"""query One($id: ID!, $sort: ListingSort, $first: Int, $last: Int, $before: String, $after: String) {{
+        category(by: {{ id: $id }}) {{
+            products(sort: $sort, first: $first, last: $last, before: $before, after: $after) {{ {page} }} }} }}"""
+    shown = 0
+    for sort in ("NEWEST", "TITLE", "PRICE_DESC", "RANK"):
+        three = {"id": catalogue.categories["drinks"], "sort": sort, "first": 3}
+        middle = (await api(alone, three))["category"]["products"]["pageInfo"]["endCursor"]
+        for part in ({"first": 2}, {"last": 2}, {"first": 2, "after": middle}, {"last": 2, "before": middle}):
+            listed_ = (await api(together, {"sort": sort, **part}))["categories"]["nodes"]
+            assert {one["id"] for one in listed_} == set(catalogue.categories.values())
+            for one in listed_:
+                found = (await api(alone, {"id": one["id"], "sort": sort, **part}))["category"]["products"]
+                assert one["products"] == found, (sort, part)
+                shown += len(found["nodes"])
+    assert shown > 60
+
+
 async def test_every_order_is_walked_both_ways_and_has_all_of_it_once(shop: Shop, api: Api) -> None:
     catalogue = await listed.catalogue(shop, seen=9)
     for sort, key in ORDERS.items():
@@ -226,6 +257,15 @@ async def test_a_cursor_of_another_order_of_another_regions_prices_or_of_nobodys
         await refused(
             api, "after", sort="PRICE_ASC", after=base64.urlsafe_b64encode(json.dumps(forged).encode()).decode()
         )
+
+
+async def test_a_forged_cursor_at_no_time_or_at_no_text_is_refused(shop: Shop, api: Api) -> None:
+    key = "01890a5d-ac96-774b-bcce-b302099a8057"
+    times = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00", "2030-01-01T00:00:00")
+    for sort, place in (*(("NEWEST", time) for time in times), ("TITLE", "cup\0")):
+        cursor = base64.urlsafe_b64encode(json.dumps([f"product.{sort.lower()}", place, key]).encode()).decode()
+        await refused(api, "after", sort=sort, after=cursor)
+        await refused(api, "before", sort=sort, last=1, before=cursor)
 
 
 async def test_a_collection_by_hand_has_the_merchants_order_and_a_hidden_one_has_nothing(shop: Shop, api: Api) -> None:

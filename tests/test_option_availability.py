@@ -107,6 +107,11 @@ async def test_a_product_page_is_told_what_can_still_be_chosen(shop: Shop, api: 
         {**nothing, "Large": " *", "White": " *"},
         None,
     )
+    assert await ask(Length="Long") == (nothing, None), "what it does not have at all is not passed over"
+    assert await ask(Length="Long", Size="Small", Paper="Black") == (
+        {**nothing, "Small": " *", "Black": " *"},
+        None,
+    )
     assert (await ask(Size="Huge"))[0] == {**nothing, "Small": "+", "Large": "-"}
     await shop.database.pool.execute("DELETE FROM product_channel")
     assert (await api(ASKED, {"handle": "cup", "selected": []}))["product"] is None

@@ -1,10 +1,13 @@
 """Staff make products, say everything about them, and change what they said."""
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
+from asyncpg import DeadlockDetectedError
 
+from domain import product_change
 from domain.processes.shop import Shop
 from tests import products
 from tests.api import Api
@@ -134,6 +137,13 @@ WRONG: list[tuple[str, Any, str]] = [
     ("briefSchema", {"type": "array"}, "briefSchema"),
     ("briefSchema", {"type": "object", "properties": 5}, "briefSchema"),
     ("briefSchema", {"type": "object", "properties": {"a": {"pattern": "("}}}, "briefSchema"),
+    ("briefSchema", {"type": "object", "properties": {"a": {"pattern": "(" * 9_000}}}, "briefSchema"),
+    ("briefSchema", {"type": "object", "properties": {"a": {"pattern": "(?=a)b"}}}, "briefSchema"),
+    ("briefSchema", {"type": "object", "properties": {"a": {"pattern": "a{99999999999}"}}}, "briefSchema"),
+    ("briefSchema", {"type": "object", "allOf": [{"propertyNames": {"pattern": "a{600}"}}] * 20}, "briefSchema"),
+    ("briefSchema", {"type": "object", "patternProperties": {"(a+)+$": {}}}, "briefSchema"),
+    ("briefSchema", {"type": "object", "allOf": [{"unevaluatedProperties": False}]}, "briefSchema"),
+    ("briefSchema", {"type": "object", "items": json.loads('{"not":' * 60 + "true" + "}" * 60)}, "briefSchema"),
     ("briefSchema", {"type": "object", "properties": {"a": {"$ref": "http://127.0.0.1/x"}}}, "briefSchema"),
     ("briefSchema", {"type": "object", "allOf": [{"$ref": "#"}]}, "briefSchema"),
     ("briefSchema", {"type": "object", "description": "x" * 20_000}, "briefSchema"),
@@ -190,6 +200,24 @@ async def test_products_of_one_title_made_at_once_each_get_a_handle(shop: Shop, 
     toni = await staff(shop, api)
     made = await asyncio.gather(*(created(toni, "Paper cup") for _ in range(6)))
     assert {one["handle"] for one in made} == {"paper-cup", *(f"paper-cup-{i}" for i in range(2, 7))}
+
+
+async def test_a_change_that_waits_crosswise_for_another_is_done_anew(
+    shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    toni = await staff(shop, api)
+    made, change, tries = await created(toni), product_change.change, list[int]()
+
+    async def unlucky(*arguments: Any) -> Any:
+        tries.append(len(tries))
+        changed = await change(*arguments)
+        if len(tries) == 1:
+            raise DeadlockDetectedError
+        return changed
+
+    monkeypatch.setattr(product_change, "change", unlucky)
+    payload = await toni.do("productUpdate", {"id": made["id"], "handle": "other"}, "product { handle version }")
+    assert (payload["product"], tries) == ({"handle": "other", "version": 2}, [0, 1])
 
 
 async def test_of_one_external_id_or_handle_given_twice_at_once_one_is_taken(shop: Shop, api: Api) -> None:

@@ -1,14 +1,18 @@
 """Staff set what there is to choose about a product, and its variants follow: none is lost, none becomes another."""
 
+from itertools import permutations, product
+from time import process_time
 from typing import Any
 
 import pytest
 
 from db.connection import new_id
+from domain.option import made_title, was_made
 from domain.processes.shop import Shop
+from domain.variant import JOINED
 from resolvers import ids
 from tests.api import Api
-from tests.variants import IMAGE, OPTIONS, Shirt, media_of, shirt
+from tests.variants import IMAGE, OPTIONS, S_BLUE, Shirt, media_of, shirt
 
 SIZE = {"name": "Size", "values": [{"name": "S"}, {"name": "M"}]}
 COLOUR = {"name": "Colour", "values": [{"name": "Red"}, {"name": "Blue"}]}
@@ -185,3 +189,41 @@ async def test_options_as_they_are_already_change_nothing(kit: Shirt) -> None:
         "path": ["ifVersion"],
         "currentVersion": 1,
     }
+
+
+def test_whether_a_title_was_made_is_known_of_ten_options_as_of_three() -> None:
+    """Of ten names there are 3,628,800 orders: to go through them took as long as a request may take."""
+    names = ["S", "S / M", "M", "x" * 120, "y" * 200]
+    for some in (some for length in range(4) for some in product(names, repeat=length)):
+        values = [{"name": name} for name in some]
+        made = {JOINED.join(order)[:255] for order in permutations(some)}
+        for title in {*made, "S", "S / M", "M / S", "S / S / M", "x" * 120 + " / " + "y" * 132}:
+            assert was_made(title, values) == (title in made), (title, some)
+    ten = [{"name": f"value {i}"} for i in range(10)]
+    began = process_time()
+    assert was_made(made_title(ten[::-1]), ten)
+    assert not was_made(made_title([*ten[1:], ten[1]]), ten)
+    alike = [{"name": "a"}] * 5 + [{"name": "a / a"}] * 5
+    assert not was_made(made_title(alike)[:-1] + "b", alike)
+    assert process_time() - began < 1
+
+
+async def test_as_many_values_as_a_product_may_have_variants_are_set_while_others_are_served(kit: Shirt) -> None:
+    """Each variant among all values once: nobody else was answered for as long as that took, and the database gave up
+    before.
+    """
+    values = [{"name": f"{i:04}"} for i in range(1_998)]
+    colour, *_ = (await put(kit, COLOUR, SIZE, {"name": "Number", "values": values, "valueForExisting": "0000"}))[
+        "options"
+    ]
+    assert colour["name"] == "Colour"
+    numbers = [
+        {"productId": kit.id, "sku": value["name"], "options": [*S_BLUE, {"name": "Number", "value": value["name"]}]}
+        for value in values[1:]
+    ]
+    for some in (numbers[:1_000], numbers[1_000:]):
+        assert (await kit.do("variantsUpsert", {"rows": some}))["userErrors"] == []
+    began = process_time()
+    await put(kit, SIZE, {"name": "Number", "values": values[::-1]}, COLOUR)
+    assert process_time() - began < 4
+    assert (await kit.live())[3:6] == ["S / 0001 / Blue", "S / 0002 / Blue", "S / 0003 / Blue"]

@@ -184,6 +184,9 @@ async def test_what_no_region_can_be_is_told_by_its_path(shop: Shop, api: Api) -
     staff, eu = await keeper(shop, api), await key(shop, "eu")
     for mutation, given_, expected in (
         ("regionCreate", {**NEW, "code": "eu"}, [("ValidationFailed", ["code"])]),
+        ("regionCreate", {**NEW, "code": "javascript:alert(1)"}, [("ValidationFailed", ["code"])]),
+        ("regionUpdate", {**eu, "code": "e\u202eu"}, [("ValidationFailed", ["code"])]),
+        ("regionUpdate", {**eu, "code": "e/u"}, [("ValidationFailed", ["code"])]),
         ("regionCreate", {**NEW, "name": "Europe"}, [("ValidationFailed", ["name"])]),
         ("regionCreate", {**NEW, "name": " ", "code": "a\nb"},
          [("ValidationFailed", ["code"]), ("ValidationFailed", ["name"])]),

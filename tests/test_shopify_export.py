@@ -188,6 +188,10 @@ ODD = (
     """INSERT INTO category (id, handle, name, rank, parent_id, external_id) SELECT gen_random_uuid(), 'a-' || n, 'A',
         1, id, 'E' || n FROM category CROSS JOIN generate_series(1, 3) AS n WHERE handle = 'cups'""",
     "UPDATE category SET handle = 'small' WHERE handle = 'a-2'",
+    """INSERT INTO category (id, handle, name, rank)
+        VALUES ('ffffffff-0000-7000-8000-000000000000', 'bags', 'Bags', 0)""",
+    """INSERT INTO category (id, handle, name, rank, parent_id) SELECT gen_random_uuid(), 'totes', 'Totes', 2, id
+        FROM category WHERE handle = 'bags'""",
     """INSERT INTO product_category SELECT p.id, c.id FROM product p, category c WHERE p.handle = 'cup'
         AND c.handle IN ('a-1', 'cups')""",
     """INSERT INTO collection (id, handle, title, product_order, seo_title, created_at) VALUES

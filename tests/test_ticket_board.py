@@ -1,15 +1,19 @@
 """The board: columns by state in an order of their own, filters, and moves of one or many, however many at once."""
 
 import asyncio
+import random
 from typing import Any
 
+import pytest
 from sqlalchemy import text
 
+from domain import ticket_board
 from domain.processes.shop import Shop
+from domain.ticket_board import Place
 from resolvers import ids
 from tests import given
 from tests.api import Api
-from tests.ticketing import kinds, make_order_of, problems, proofed, refused, staff_of, stored
+from tests.ticketing import WORKER, kinds, make_order_of, problems, proofed, refused, staff_of, stored
 
 BOARD = """query ($workflow: String! = "default", $filter: TicketFilter, $per: Int! = 50) {
   ticketBoard(workflow: $workflow, filter: $filter, perColumn: $per) { workflow columns {
@@ -76,6 +80,55 @@ async def test_twenty_parallel_moves_end_in_twenty_places(shop: Shop, api: Api) 
     shown = (await columns(staff, everything))["brief_received"]
     assert sorted(shown) == list(range(1, 9))
     assert await problems(shop.read) == []
+
+
+async def test_where_it_has_become_narrow_tickets_move_apart_unless_somebody_is_at_work_there(
+    shop: Shop, api: Api
+) -> None:
+    """Always into the same gap a rank would grow until no index takes it."""
+    tickets = await make_order_of(shop, api, 1, 1, 1, 1)
+    below, moved, above, elsewhere = tickets
+    staff = await staff_of(shop, api)
+    narrow = {below: "a4" + "z" * 150 + "V", above: "a5", moved: "a6", elsewhere: "a1"}
+    set_rank = text("UPDATE ticket SET rank = :rank, state = :state WHERE id = :id")
+    async with shop.tx() as tx:
+        for one, rank in narrow.items():
+            state = "designing_artwork" if one is elsewhere else "brief_received"
+            await tx.run(set_rank, id=one.key, rank=rank, state=state)
+    ranks = text("SELECT rank FROM ticket ORDER BY array_position(CAST(:ids AS uuid[]), id)")
+    place = {"ticketId": moved.id, "beforeId": above.id}
+    async with shop.tx() as tx:
+        await tx.run(text("UPDATE ticket SET priority = 'high' WHERE id = :id"), id=above.key)
+        await staff.done("ticketMove", place, "ticket { id }")
+        found = [row.rank for row in await shop.read.records(ranks, ids=[one.key for one in tickets])]
+        assert (found[0], found[2], found[3]) == (narrow[below], narrow[above], "a1")
+        assert found[0] < found[1] < found[2]
+    await staff.done("ticketMove", place, "ticket { id }")
+    found = [row.rank for row in await shop.read.records(ranks, ids=[one.key for one in tickets])]
+    assert found[:3] == sorted(set(found[:3]))
+    assert [len(rank) for rank in found] == [2, 2, 2, 2]
+    assert len(set(found)) == 4
+    assert [(await kinds(shop, one.key))[-1] for one in tickets] == ["ranked", "ranked", "ranked", "opened"]
+    assert (await columns(staff, tickets))["brief_received"] == [1, 2, 3]
+    assert await problems(shop.read) == []
+
+
+async def test_wherever_they_are_put_tickets_stay_in_order_and_their_ranks_short(
+    shop: Shop, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ticket_board, "LONGEST", 3)
+    monkeypatch.setattr(ticket_board, "AROUND", 2)
+    order = [ticket.key for ticket in await make_order_of(shop, api, *[1] * 7)]
+    chance = random.Random(6)
+    for _ in range(40):
+        moved, before = chance.sample(order, 2)
+        order.remove(moved)
+        order.insert(order.index(before), moved)
+        async with shop.tx() as tx:
+            await ticket_board.move(tx, None, moved, Place(before=before), WORKER)
+        rows = await shop.read.records(text("SELECT id, rank FROM ticket ORDER BY rank"))
+        assert [row.id for row in rows] == order
+    assert max(len(row.rank) for row in rows) < 12
 
 
 async def _another(shop: Shop, api: Api, tickets: list[given.Ticket]) -> dict[str, Any]:

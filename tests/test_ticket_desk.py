@@ -210,11 +210,16 @@ async def test_staff_keep_what_they_say_often(shop: Shop, api: Api) -> None:
         assert await refused(shop, staff, "cannedReplyCreate", given_) == [("ValidationFailed", path)]
         update = {"replyId": made["id"], **given_}
         assert await refused(shop, staff, "cannedReplyUpdate", update) == [("ValidationFailed", path)]
+    same = [{"replyId": reply["id"], "code": "sorry"} for reply in (made, late)]
+    done = await asyncio.gather(*(staff.do("cannedReplyUpdate", one, REPLY) for one in same))
+    assert sorted([(e["__typename"], e["path"]) for e in payload["userErrors"]] for payload in done) == [
+        *([], [("ValidationFailed", ["code"])])
+    ]
     await staff.done("cannedReplyDelete", {"replyId": late["id"]}, "deletedReplyId")
     for mutation in ("cannedReplyDelete", "cannedReplyUpdate"):
         assert await refused(shop, staff, mutation, {"replyId": late["id"]}) == [("NotFound", ["replyId"])]
     assert [entry[0] for entry in await people.audited(shop)] == [
-        *("cannedReplyCreate", "cannedReplyCreate", "cannedReplyUpdate", "cannedReplyDelete"),
+        *("cannedReplyCreate", "cannedReplyCreate", "cannedReplyUpdate", "cannedReplyUpdate", "cannedReplyDelete"),
     ]
 
 

@@ -196,6 +196,25 @@ async def test_a_part_takes_over_what_holds_for_the_whole_and_both_histories_nam
     assert await problems(shop.read) == []
 
 
+async def test_what_is_left_of_a_ticket_follows_what_was_sent_of_it_before(shop: Shop, api: Api) -> None:
+    one, two = await make_order_of(shop, api, 5, 4)
+    staff = await staff_of(shop, api, "orders:fulfil")
+    lines = [{"orderLineId": await line_of(shop, ticket), "quantity": 3} for ticket in (one, two)]
+    parcel = {"orderId": ids.encode("Order", one.order), "lines": lines}
+    for ticket in (one, two):
+        await fulfilling(shop, ticket)
+    sent = (await staff.done("fulfilmentCreate", parcel, "fulfilment { id }"))["fulfilment"]["id"]
+    await staff.done("fulfilmentDeliver", {"fulfilmentId": sent}, "fulfilment { id }")
+    rest = (await staff.done("ticketSplit", {"ticketId": one.id, "quantity": 2}, "newTicket { id }"))["newTicket"]["id"]
+    async with shop.tx() as tx:
+        await tx.run(text("UPDATE order_line SET cancelled = 1 WHERE quantity = 4"))
+        await reconcile(tx, one.order)
+    states = {ticket["id"]: ticket["state"]["code"] for ticket in (await order_of(api, one))["tickets"]}
+    assert states == {one.id: "delivered", two.id: "delivered", rest: "fulfilling"}
+    assert (await kinds(shop, one.key))[-2:] == ["split", "moved"]
+    assert (await kinds(shop, two.key))[-2:] == ["quantity", "moved"]
+
+
 async def test_parallel_splits_and_cancellations_always_add_up(shop: Shop, api: Api) -> None:
     (ticket,) = await make_order_of(shop, api, 8)
     staff = await staff_of(shop, api)

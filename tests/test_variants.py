@@ -236,6 +236,13 @@ async def test_a_matrix_that_would_be_too_large_is_told_before_anything_is_made(
     assert await kit.refused("variantsGenerate", {"productId": kit.id}) == [
         {"__typename": "TooManyVariants", "path": ["productId"], "count": 2209, "limit": 2000}
     ]
+    further = [{"name": f"No. {i}", "values": numbers, "valueForExisting": "0"} for i in range(4)]
+    sizes = [{"name": "S"}, {"name": "M"}, *numbers]
+    colours = [{"name": "Red"}, {"name": "Blue"}, *numbers]
+    all_ = [{"name": "Size", "values": sizes}, {"name": "Colour", "values": colours}, *further]
+    assert (await kit.do("productSetOptions", {"productId": kit.id, "options": all_}))["userErrors"] == []
+    (error,) = await kit.refused("variantsGenerate", {"productId": kit.id})
+    assert error["count"] == 2**31 - 1, "of 9,058,370,625 as many as clients can count"
 
 
 async def test_who_may_not_write_products_changes_no_variant(kit: Shirt, api: Api) -> None:

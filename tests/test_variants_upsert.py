@@ -229,3 +229,46 @@ async def test_what_is_refused_of_a_product_stops_all_or_that_one(kit: Shirt) ->
     many = [{"externalId": str(i), "title": "x", "variants": [{"sku": f"{i}"}]} for i in range(1001)]
     (error,) = await kit.refused("productsUpsert", {"rows": many})
     assert error["path"] == ["rows"]
+
+
+async def test_what_is_wrong_with_a_price_inside_a_row_is_named_by_its_own_field(kit: Shirt) -> None:
+    await given.regions(kit.shop)
+    japan = await kit.shop.database.pool.fetchval(
+        "UPDATE region SET archived_at = now() WHERE code = 'jp' RETURNING id"
+    )
+    yen = {"currency": "JPY", "amount": "5"}
+    for price, names in (
+        ({**yen, "minQuantity": 0}, ["minQuantity"]),
+        ({**yen, "compareAt": "9.5"}, ["compareAt"]),
+        ({**yen, "amount": "5.5", "compareAt": "9.5"}, ["amount", "compareAt"]),
+        ({**yen, "regionId": ids.encode("Region", japan)}, ["regionId"]),
+    ):
+        errors = await kit.refused("variantsUpsert", {"rows": [{"sku": "S-RED", "prices": [price]}]})
+        assert [error["path"] for error in errors] == [["rows", "0", "prices", "0", name] for name in names]
+
+
+async def test_a_product_of_a_row_is_held_to_what_holds_for_any_other(kit: Shirt) -> None:
+    eleven = [f"Option {i}" for i in range(11)]
+    picture = {"url": "https://img.example/1.jpg"}
+    hat = {"handle": "hat", "title": "Hat"}
+    for row, path in (
+        ({**hat, "options": eleven, "variants": [{"options": options(**dict.fromkeys(eleven, "x"))}]}, ["options"]),
+        ({**hat, "media": [{**picture, "alt": "x" * 501}]}, ["media", "0", "alt"]),
+        ({**hat, "media": [{"url": f"https://img.example/{i}"} for i in range(251)]}, ["media"]),
+        ({**hat, "translations": {"de-AT": {"title": "Hut"}, "de_at": {"title": "Kappe"}}}, ["translations", "de_at"]),
+        ({**hat, "vendor": "x" * 256}, ["vendor"]),
+    ):
+        assert [error["path"] for error in await kit.refused("productsUpsert", {"rows": [row]})] == [
+            ["rows", "0", *path]
+        ]
+
+
+async def test_products_of_one_title_get_handles_however_alike_their_external_ids_are(kit: Shirt) -> None:
+    same = [{"externalId": name, "title": "Hat"} for name in ("A.1", "A-1", "a_1")]
+    long = [{"externalId": name * 200, "title": "x" * 250} for name in "ab"]
+    handles = [result["product"]["handle"] for result in await put(kit, *same, *long)]
+    assert handles[:2] == ["hat", "hat-a-1"]
+    assert handles[2].startswith("hat-")
+    assert handles[4].startswith("x" * 200 + "-")
+    assert len(set(handles)) == 5
+    assert [result["outcome"] for result in await put(kit, *same, *long)] == ["UNCHANGED"] * 5

@@ -105,6 +105,10 @@ async def test_of_parallel_edits_of_one_version_one_is_made(shop: Shop, api: Api
     assert errors == [("ValidationFailed", ["code"])] * 3
     rows = await shop.read.records(text("SELECT code, version FROM workflow ORDER BY code, version"))
     assert [tuple(row) for row in rows] == [("default", 1), ("default", 2), ("simple", 1)]
+    edits = [{"code": "simple", **WORKFLOW, "name": f"Edit {n}"} for n in range(6)]
+    shown = f"{SHOWN} userErrors {{ ... on VersionConflict {{ currentVersion }} }}"
+    done = await asyncio.gather(*(staff.do("workflowUpdate", one, shown) for one in edits))
+    assert all(error["currentVersion"] > 1 for payload in done for error in payload["userErrors"])
 
 
 OPEN, DONE, WAITING, OFF = StateKind.OPEN, StateKind.DONE, StateKind.WAITING_CUSTOMER, StateKind.CANCELLED
