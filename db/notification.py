@@ -74,6 +74,8 @@ class Notification(Base):
     tries: Mapped[int] = mapped_column(server_default=text("0"))
     claimed_until: Mapped[datetime | None]
     """Somebody is sending it; nobody else begins before this."""
+    claimed_by: Mapped[UUID | None]
+    """The run that began last: when its worker has died, it is run anew by another and need not wait for itself."""
     created_at: Mapped[CreatedAt]
     sent_at: Mapped[datetime | None]
 

@@ -33,6 +33,8 @@ class NotificationQueued(Event):
 
     about: ClassVar[str] = "notification_id"
     notification_id: UUID
+    run_id: UUID | None = None
+    """Who sends it by this event: one worker at a time, as the reaction is nobody else's before that one is dead."""
 
 
 @dataclass(frozen=True)
@@ -122,13 +124,13 @@ async def queue(
     ]
     new = [row.id for row in await tx.records(_QUEUE, rows=rows)] if rows else []
     if new:
-        await announce(tx, *(NotificationQueued(key) for key in new))
+        await announce(tx, *(NotificationQueued(key, new_id()) for key in new))
     return new
 
 
-async def claim(tx: Tx, notification_id: UUID) -> Any:
+async def claim(tx: Tx, queued: NotificationQueued) -> Any:
     """The notification, for whoever is to send it now; null if it is over, or somebody else is at it."""
-    found = await tx.records(_CLAIM, id=notification_id, lease=LEASE)
+    found = await tx.records(_CLAIM, id=queued.notification_id, run=queued.run_id, lease=LEASE)
     return found[0] if found else None
 
 
@@ -166,7 +168,7 @@ async def retry(tx: Tx, notification_id: UUID, actor: Actor) -> None:
         raise NotFound("There is no such notification.", path=("notification_id",))
     if not await tx.run(_RETRY, id=notification_id):
         raise ValidationFailed(f"Only what failed is tried again; this is {state}.", path=("notification_id",))
-    await announce(tx, NotificationQueued(notification_id))
+    await announce(tx, NotificationQueued(notification_id, new_id()))
     difference = {"state": ["failed", "queued"]}
     await audit.record(tx, actor, "notificationRetry", f"notification:{notification_id}", difference)
 
@@ -188,9 +190,10 @@ _QUEUE: Final = text(
 )
 _CLAIM: Final = text(
     """
-    UPDATE notification SET tries = tries + 1, claimed_until = clock_timestamp() + CAST(:lease AS interval)
+    UPDATE notification SET
+        tries = tries + 1, claimed_until = clock_timestamp() + CAST(:lease AS interval), claimed_by = :run
     WHERE id = :id AND state IN ('queued', 'failed')
-      AND (claimed_until IS NULL OR claimed_until <= clock_timestamp())
+      AND (claimed_until IS NULL OR claimed_until <= clock_timestamp() OR claimed_by = CAST(:run AS uuid))
     RETURNING *
     """
 )

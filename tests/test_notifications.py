@@ -7,12 +7,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from db.connection import new_id
 from db.ticket import ProofDecision, TicketPriority, Visibility
 from db.workflow import ActorKind
 from domain import ticket_desk, ticket_proof
 from domain.actor import Actor, OrderAccess
 from domain.mail import Mail, MailNotSent
-from domain.notification import NotificationQueued
+from domain.notification import NotificationQueued, claim
 from domain.processes.deliver_notification import deliver_notification
 from domain.processes.overdue_tickets import tell_of_overdue
 from domain.processes.shop import Shop
@@ -337,6 +338,22 @@ async def test_what_somebody_has_begun_to_send_nobody_else_sends_until_they_must
     await customers.execute(shop, "UPDATE notification SET claimed_until = now() - interval '1 second'")
     await deliver_notification(notices.telling(shop, server), event)
     assert len(server.mails) == 1
+
+
+async def test_what_a_dead_worker_had_begun_to_send_is_sent_by_who_goes_on_for_it_and_by_no_other(
+    shop: Shop, api: Api
+) -> None:
+    await given.ticket(shop, api)
+    key, server = await queued(shop), Broken()
+    own, other = NotificationQueued(key, new_id()), NotificationQueued(key, new_id())
+    async with shop.tx() as tx:
+        assert await claim(tx, own)
+    with pytest.raises(Exception, match="somebody else is sending it"):
+        await deliver_notification(notices.telling(shop, server), other)
+    assert server.asked == 0
+    await deliver_notification(notices.telling(shop, server), own)
+    await deliver_notification(notices.telling(shop, server), other)
+    assert (server.asked, len(server.mails)) == (1, 1)
 
 
 async def test_an_address_that_nobody_has_is_listed_and_not_tried_by_itself(shop: Shop, api: Api) -> None:

@@ -1,7 +1,7 @@
 """A notification is sent: to whom, and with what it says, is read now, and it is noted what became of it.
 
-No transaction is open while a channel sends. Whoever begins holds the notification for a minute, so that neither a
-second run of the reaction nor staff who try it again send it beside them.
+No transaction is open while a channel sends. Whoever begins holds the notification for a minute, so that whoever is
+to send it because staff want it tried again does not send it beside them.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 async def deliver_notification(shop: Shop, event: NotificationQueued) -> None:
     """Raises what the channel failed with: the reaction is tried again later, unless nobody is reached there."""
     async with shop.tx() as tx:
-        claimed = await notification.claim(tx, event.notification_id)
+        claimed = await notification.claim(tx, event)
     if claimed is None:
         await _check_over(shop, event.notification_id)
         return
