@@ -262,16 +262,20 @@ async def ticket_events(
             yield {"__typename": "TicketSnapshot", "seq": seen, "ticket": found}
         del found  # a stream that waits does not hold what it has told
         while True:
-            await ctx.live.watches.still(watch)
+            permissions = ctx.actor.permissions
             changes = await _changes(ctx, key, seen)
-            for n, change in enumerate(changes):
-                if n:
-                    await ctx.live.watches.still(watch)
+            if not changes:
+                await ctx.live.watches.still(watch)
+            for change in changes:
+                # After the reading: what was written since they lost access would else be told.
+                await ctx.live.watches.still(watch)
+                if ctx.actor.permissions != permissions:
+                    break  # they may see more or less of it now: it is read anew
                 ctx.loaded.clear()
                 seen = change["seq"]
                 yield change
                 del change
-            is_behind = len(changes) == AT_ONCE
+            is_behind = len(changes) == AT_ONCE or ctx.actor.permissions != permissions
             del changes
             if not is_behind:
                 await watch.wait()

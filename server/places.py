@@ -17,7 +17,7 @@ class SocketLimits:
     """Of one network address, and of one caller who has signed in; in each process."""
     seconds_to_begin: float = 10.0
     """Until `connection_init`."""
-    seconds_to_read: float = 15.0
+    seconds_to_read: float = 14.0
     """Until a client that does not read what it is sent is let go."""
 
 

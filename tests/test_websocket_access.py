@@ -14,6 +14,7 @@ from domain import api_key as api_keys
 from domain.actor import Actor, OrderAccess
 from domain.api_key import CreateApiKey
 from resolvers import ids
+from resolvers import ticket as of_ticket
 from server.tokens import LIVE_SECONDS, SignedTokens
 from tests import given
 from tests.api import SECRET, Api
@@ -258,6 +259,26 @@ async def test_a_key_that_is_revoked_starts_nothing_more_and_ends_its_streams(wa
         assert (await socket.error(id_))[0] == "UNAUTHENTICATED"
         assert (await socket.error(await socket.subscribe(TYPENAME)))[0] == "UNAUTHENTICATED"
     assert (await reason(watched.served.url, Authorization=f"Bearer {made.key}"))[0] == 4403
+
+
+async def test_what_is_posted_after_a_key_was_revoked_is_not_told_however_late_that_is_seen(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticket, changes = await watched.ticket(), of_ticket._changes
+    wanted = CreateApiKey(ApiKeyKind.SECRET, "Board", ("tickets:read",))
+    async with watched.shop.tx() as tx:
+        made = await api_keys.create(tx, wanted, given.ADMINISTRATOR)
+
+    async def revoked_meanwhile(*asked: Any) -> Any:
+        await watched.shop.database.pool.execute("UPDATE api_key SET revoked_at = now() WHERE id = $1", made.row.id)
+        await post(watched.api, ticket, "secret")
+        return await changes(*asked)
+
+    monkeypatch.setattr(of_ticket, "_changes", revoked_meanwhile)
+    async with begun(watched.served.url, Authorization=f"Bearer {made.key}") as socket:
+        id_ = await socket.watch(ticket, with_token=False)
+        assert (await socket.item(id_))["__typename"] == "TicketSnapshot"
+        assert (await socket.error(id_))[0] == "UNAUTHENTICATED"
 
 
 async def test_the_access_of_an_order_that_ends_ends_its_streams(watched: Watched) -> None:
