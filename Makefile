@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 CODE := schema resolvers domain db engine server counterfoil plugins
 PYTEST := $(BIN)/python -m pytest -n 4 --dist loadgroup
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+unexport PYTHONDONTWRITEBYTECODE # else every process that is started compiles all of this anew
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo serve journey test test-graphql-core torture bench fuzz check format schema access-matrix lock migration clean

@@ -4,6 +4,7 @@
 transactions, connections and locks is then its own doing.
 """
 
+import gc
 import os
 import shutil
 import tempfile
@@ -24,6 +25,7 @@ from domain.reactions import REACTIONS
 from plugins.manual_payment import ManualPayment
 from server.embedded import embedded_postgres
 from server.migrate import migrate
+from server.serve import YOUNG_OBJECTS
 from tests.api import Api, Server, running_app, running_server
 from tests.matrix_copy import Original, copied, original
 from tests.matrix_world import MatrixWorld
@@ -49,6 +51,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for fixture in {"redis_server", "matrix_copy"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.xdist_group(fixture))
+
+
+def pytest_collection_finish() -> None:
+    """As a server does: what lives as long as the process is not looked through for garbage again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG_OBJECTS)
 
 
 def named(server: str, database: str) -> str:
@@ -87,11 +96,13 @@ def template(postgres: str) -> Iterator[str]:
 
 @contextmanager
 def copy_of(postgres: str, template: str) -> Iterator[str]:
-    """The address of a new database that has all that the template has."""
+    """The address of a new database that has all that the template has. Copying files is twice as fast as the log."""
     name = f"counterfoil_test_{uuid4().hex[:12]}"
-    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
-    yield named(postgres, name)
-    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY")
+    try:
+        yield named(postgres, name)
+    finally:
+        execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

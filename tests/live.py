@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
@@ -17,7 +16,7 @@ from domain.reactions import REACTIONS
 from plugins.manual_payment import ManualPayment
 from tests import given
 from tests.api import Api, running_server
-from tests.conftest import execute, named
+from tests.conftest import copy_of
 
 PATIENCE = 60
 """Seconds until a test gives up waiting for an item; only a test that fails takes them."""
@@ -120,16 +119,14 @@ class Live:
 @asynccontextmanager
 async def own_database(postgres: str, template: str) -> AsyncIterator[tuple[str, Shop, str]]:
     """For the tests of one module: the address, the shop, and a variant that wants a ticket and is never short."""
-    name = f"counterfoil_test_{uuid4().hex[:12]}"
-    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
-    database = await connect(named(postgres, name), reactions=by_event(REACTIONS))
-    try:
-        shop = Shop(database, {"manual": ManualPayment()})
-        await given.regions(shop)
-        yield named(postgres, name), shop, (await given.product(shop, "banner", stock=None)).variant
-    finally:
-        await database.close()
-        execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    with copy_of(postgres, template) as url:
+        database = await connect(url, reactions=by_event(REACTIONS))
+        try:
+            shop = Shop(database, {"manual": ManualPayment()})
+            await given.regions(shop)
+            yield url, shop, (await given.product(shop, "banner", stock=None)).variant
+        finally:
+            await database.close()
 
 
 @pytest_asyncio.fixture(scope="module", name="live")

@@ -17,7 +17,7 @@ from domain.processes.shop import Shop
 from domain.reactions import REACTIONS
 from plugins.manual_payment import ManualPayment
 from tests import given
-from tests.conftest import execute, named
+from tests.conftest import copy_of
 from tests.test_load_demo import DEMO
 from tests.test_shopify_import import changed_tables, counts, everything, real, run, told
 from tests.test_shopify_rows import row, shirt, write
@@ -94,12 +94,10 @@ async def catalogue(shop: Shop) -> dict[str, list[str]]:
 @pytest_asyncio.fixture
 async def elsewhere(postgres: str, template: str) -> AsyncIterator[Shop]:
     """An empty shop besides the one of the test."""
-    name = f"elsewhere_{template[-8:]}"
-    execute(postgres, f"CREATE DATABASE {name} TEMPLATE {template}")
-    database = await connect(named(postgres, name), reactions=by_event(REACTIONS))
-    yield Shop(database, {"manual": ManualPayment()})
-    await database.close()
-    execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+    with copy_of(postgres, template) as url:
+        database = await connect(url, reactions=by_event(REACTIONS))
+        yield Shop(database, {"manual": ManualPayment()})
+        await database.close()
 
 
 async def bring(shop: Shop, *files: Path, **options: Any) -> ImportReport:

@@ -14,4 +14,3 @@ def own_garbage() -> Iterator[None]:
     gc.disable()
     yield
     gc.enable()
-    gc.unfreeze()
