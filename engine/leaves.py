@@ -4,7 +4,7 @@ Everything here is put together when a plan is made, so that running it asks no 
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from operator import itemgetter
 from typing import Any, Final, cast
@@ -31,6 +31,8 @@ ODD: Final = (Exception, Awaitable, UndefinedType)
 """What graphql-core does not take for a value: it raises it, waits for it, or makes it null."""
 NATURAL: Final[dict[Any, type]] = {GraphQLString: str, GraphQLID: str, GraphQLBoolean: bool}
 """Values of these types are written as they are."""
+MOST_TYPES: Final = 4_096
+"""With their wrappers: a schema has some hundreds of leaves."""
 INT_RANGE: Final = range(-(2**31), 2**31)
 NOTHING: Final = type(None)
 _known_kinds: Final[dict[type, bool]] = {}
@@ -53,6 +55,7 @@ def column_reader(name: str, default: Callable[[Any, str], Any]) -> Read:
     return read
 
 
+@lru_cache(MOST_TYPES)
 def writer(type_: Any, *, nullable: bool = True) -> Write:
     """Makes values of a leaf type, or of lists of it, what the answer shows."""
     if isinstance(type_, GraphQLNonNull):

@@ -6,6 +6,7 @@ A plan is made for one set of collected fields, which depends on the document an
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from graphql import (
@@ -17,16 +18,19 @@ from graphql import (
     GraphQLObjectType,
     GraphQLString,
     GraphQLUnionType,
+    ListValueNode,
+    ObjectValueNode,
     OperationDefinitionNode,
+    ValueNode,
     VariableNode,
-    Visitor,
-    visit,
 )
 
 from engine.leaves import HandOver, Read, Values, Write, column_reader, writer
 from engine.source import SOURCE, Column, Computed, Source, is_shared
 
 TYPENAME: Final = "__typename"
+MOST_SHAPES: Final = 4_096
+"""Of objects: those that have the same names are made by one function, whatever their types."""
 Objects = list[dict[str, Any]]
 
 
@@ -107,7 +111,8 @@ class Planner:
         type_ = cast(Any, definition).type
         below = self._below(type_, details)
         write = None if below else writer(type_)
-        constant: list[dict[str, Any]] | None = None if _has_variables(node) else []
+        varies = any(_has_variables(argument.value) for argument in node.arguments or ())
+        constant: list[dict[str, Any]] | None = None if varies else []
         return PlannedField(name, definition, node, source, type_, below, self._reader(source), write, constant)
 
     def _reader(self, source: Source) -> Read | None:
@@ -156,18 +161,15 @@ def source_of(definition: GraphQLField) -> Source | None:
     return cast("Source | None", source)
 
 
-def _has_variables(node: FieldNode) -> bool:
-    found: list[VariableNode] = []
-
-    class Variables(Visitor):
-        def enter_variable(self, variable: VariableNode, *_: Any) -> None:
-            found.append(variable)
-
-    for argument in node.arguments or ():
-        visit(argument, Variables())
-    return bool(found)
+def _has_variables(value: ValueNode) -> bool:
+    if isinstance(value, ListValueNode):
+        return any(map(_has_variables, value.values))
+    if isinstance(value, ObjectValueNode):
+        return any(_has_variables(field.value) for field in value.fields)
+    return isinstance(value, VariableNode)
 
 
+@lru_cache(MOST_SHAPES)
 def assembler(names: tuple[str, ...]) -> Callable[[Sequence[Values]], Objects]:
     """A function that makes objects with these names of the columns of their values.
 
