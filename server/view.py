@@ -29,6 +29,7 @@ from server.errors import failed_request, refused_request
 from server.event_stream import COMPLETE, EventStream, next_event
 from server.graphiql import graphiql_page
 from server.lasting import goes_on
+from server.media_type import JSON, media_type
 from server.operation import Asked, Contexts, answer_of, check_operation_name
 from server.places import NoPlace, Places, SocketLimits, person
 
@@ -116,7 +117,7 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         try:
             await self._read_body(request)
             check_is_no_form(request)
-            return await self.run(request)
+            return self._as_asked(request, await self.run(request))
         except HTTPException as error:
             code = "PAYLOAD_TOO_LARGE" if error.status_code == 413 else "BAD_REQUEST"
             return self._refused(request, error.reason, code, error.status_code)
@@ -127,7 +128,16 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
             return None
         except Exception as error:
             answer, status = failed_request(error, request.state.request_id)
-            return Response(orjson.dumps(answer), status, media_type="application/json")
+            return Response(orjson.dumps(answer), status, media_type=_media_type(request))
+
+    def _as_asked(self, request: Request, response: Response) -> Response:
+        """In the media type that was asked for; the newer one goes with a status for what was not run."""
+        asked = _media_type(request)
+        if asked != JSON and response.media_type == JSON:
+            response.headers["content-type"] = asked
+            if request.state.was_refused:
+                response.status_code = 400
+        return response
 
     async def _read_body(self, request: Request) -> None:
         """Reads it here, as far as it may go: what is larger is refused before it is in memory."""
@@ -142,7 +152,7 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
 
     def _refused(self, request: Request, message: str, code: str, status: int) -> Response:
         answer = refused_request(message, code, request.state.request_id)
-        response = Response(orjson.dumps(answer), status, media_type="application/json")
+        response = Response(orjson.dumps(answer), status, media_type=_media_type(request))
         if hasattr(request.state, "cookies"):  # who was refused before an operation ran may have to lose one
             response.headers.raw.extend(h for h in request.state.cookies.answer.headers.raw if h[0] == b"set-cookie")
         return response
@@ -212,7 +222,15 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
         return orjson.dumps(data)
 
     async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        return cast(GraphQLHTTPResponse, answer_of(request.state.ctx, result))
+        answer = answer_of(request.state.ctx, result)
+        request.state.was_refused = result.data is None and not any(error.path for error in result.errors or ())
+        if request.state.was_refused and _media_type(request) != JSON:
+            del answer["data"]
+        return cast(GraphQLHTTPResponse, answer)
+
+
+def _media_type(request: Request) -> str:
+    return media_type(request.headers.get("accept", ""))
 
 
 async def _events(ctx: Ctx, results: AsyncGenerator[ExecutionResult]) -> AsyncGenerator[bytes]:

@@ -1,4 +1,6 @@
-"""Clients that storefronts use, unchanged, against a server as it is run: npm graphql-ws, graphql-sse, urql, Apollo."""
+"""Clients that storefronts use, unchanged, against a server as it is run: npm graphql-ws, graphql-sse, urql, Apollo.
+The audits of graphql-http are one more client.
+"""
 
 import asyncio
 import fcntl
@@ -115,6 +117,16 @@ async def test_npm_graphql_ws_asks_watches_and_is_refused(node: Path, live: tupl
         if client.returncode is None:
             client.kill()
             await client.wait()
+
+
+async def test_all_audits_of_graphql_http_are_passed(node: Path, live: tuple[Live, str]) -> None:
+    _, url = live
+    pipe = asyncio.subprocess.PIPE
+    auditing = await asyncio.create_subprocess_exec(
+        str(node), "audits.mjs", f"{url}/graphql", cwd=CLIENTS, stdin=pipe, stdout=pipe
+    )
+    assert await told(auditing) == [61, []]
+    assert await asyncio.wait_for(auditing.wait(), PATIENCE) == 0
 
 
 @pytest.mark.parametrize("name", ["graphql-sse", "graphql-ws", "urql", "apollo", "apollo over SSE"])
