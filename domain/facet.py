@@ -86,7 +86,8 @@ def statement(kinds: frozenset[FacetKind], names: frozenset[str]) -> Select[Any]
         .limit(bindparam("most", type_=Integer))
         .cte("found")
     )
-    parts = [_of[kind](found) for kind in sorted(kinds)]
+    here = _here(found)
+    parts = [_of[kind](here if kind in _OF_PLACE else found) for kind in sorted(kinds)]
     total = _row("total", null(), null(), func.count()).select_from(found)
     return union_all(*(select(part.subquery()) for part in parts), total)
 
@@ -188,22 +189,24 @@ def _categories(found: Any) -> Any:
 
 
 def _here(found: Any) -> Any:
-    return found.join(ProductListing, (ProductListing.product_id == found.c.id) & (ProductListing.region_id == REGION))
+    """What is told of each of them in the region: read once for all facets that need it."""
+    listed = ProductListing.minimum, ProductListing.maximum, ProductListing.in_stock, ProductListing.buyable
+    is_here = (ProductListing.product_id == found.c.id) & (ProductListing.region_id == REGION)
+    return select(*listed).select_from(found.join(ProductListing, is_here)).cte("here")
 
 
-def _price(found: Any) -> Select[Any]:
-    low, high = func.min(ProductListing.minimum), func.max(ProductListing.maximum)
-    return _row(FacetKind.PRICE, null(), null(), func.count(ProductListing.minimum), low, high).select_from(
-        _here(found)
-    )
+def _price(here: Any) -> Select[Any]:
+    low, high = func.min(here.c.minimum), func.max(here.c.maximum)
+    return _row(FacetKind.PRICE, null(), null(), func.count(here.c.minimum), low, high)
 
 
-def _availability(found: Any) -> Select[Any]:
+def _availability(here: Any) -> Select[Any]:
     """One row: `low` is how many are in stock, `high` how many can be bought."""
-    counts = (func.count(case((flag, 1))) for flag in (ProductListing.in_stock, ProductListing.buyable))
-    return _row(FacetKind.AVAILABILITY, null(), null(), func.count(), *counts).select_from(_here(found))
+    counts = (func.count(case((flag, 1))) for flag in (here.c.in_stock, here.c.buyable))
+    return _row(FacetKind.AVAILABILITY, null(), null(), func.count(), *counts).select_from(here)
 
 
+_OF_PLACE: Final = {FacetKind.PRICE, FacetKind.AVAILABILITY}
 _of: Final = {
     FacetKind.CATEGORY: _categories,
     FacetKind.TYPE: _by_column(FacetKind.TYPE, "type"),
