@@ -16,7 +16,7 @@ from domain import (
 from domain.refusal import ValidationFailed
 from domain.ticket_board import Place
 from domain.ticket_brief import SubmitBrief
-from domain.ticket_message import PostMessage
+from domain.ticket_message import Point, PostMessage
 from domain.ticket_move import Move, MoveMany
 from domain.ticket_proof import DecideProof, UploadProof
 from domain.ticket_split import Split
@@ -62,10 +62,16 @@ async def move_many(ctx: Ctx, given: Any) -> dict[str, Any]:
 
 async def post_message(ctx: Ctx, given: Any) -> dict[str, Any]:
     files = tuple(ids.decode("File", one, "file_ids", str(i)) for i, one in enumerate(given.file_ids))
-    command = PostMessage(_key(given), given.body, given.visibility, files)
+    command = PostMessage(_key(given), given.body, given.visibility, files, _point(given.annotates))
     async with ctx.shop.tx() as tx:
         await ticket_message.post_message(tx, command, ctx.actor, ctx.order_access(given.access_token))
     return await _shown(ctx, command.ticket_id)
+
+
+def _point(given: Any) -> Point | None:
+    if given is None:
+        return None
+    return Point(ids.decode("TicketProof", given.proof_id, "annotates", "proof_id"), given.x, given.y, given.page)
 
 
 async def submit_brief(ctx: Ctx, given: Any) -> dict[str, Any]:

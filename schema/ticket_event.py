@@ -69,11 +69,25 @@ def _file_ids(rows: Sequence[Any]) -> list[Any]:
 
 
 @view()
+class TicketProofPoint:
+    """A point of a proof: parts of the width and the height of a page, from 0 at its top left corner to 1."""
+
+    proof_id: strawberry.ID = derived(lambda point: ids.encode_text("TicketProof", point["proof_id"]), "Which proof.")
+    proof_version: int = derived(lambda point: point["version"], "1 was the first.")
+    page: int = strawberry.field(description="1 is the first.")
+    x: float = strawberry.field(description="How far from the left.")
+    y: float = strawberry.field(description="How far from the top.")
+
+
+@view()
 class TicketMessagePosted(TicketEvent):
     """Somebody wrote something."""
 
     body: str = _of("body", "What they wrote: plain text.")
     files: list[File] = loads(ticket.files_by_ids, _file_ids, "What goes with it.")
+    annotates: TicketProofPoint | None = derived(
+        lambda event: event.get("data_annotates"), "The point of a proof that it is about; null: none."
+    )
 
 
 @view()

@@ -42,6 +42,16 @@ class TicketsMoveInput:
 
 
 @input_type
+class TicketProofPointInput:
+    """A point of a proof that something is said about."""
+
+    proof_id: strawberry.ID = required("A proof of the ticket, also one that is superseded.")
+    x: float = required("How far from the left, as a part of the page's width: 0 to 1.")
+    y: float = required("How far from the top, as a part of the page's height: 0 to 1.")
+    page: int = given("Which page; 1 is the first.", 1)
+
+
+@input_type
 class TicketPostMessageInput:
     """Something to say on a ticket."""
 
@@ -51,6 +61,7 @@ class TicketPostMessageInput:
     file_ids: list[strawberry.ID] = strawberry.field(
         description="Completed uploads of the purpose `TICKET_FILE` for this ticket, at most 20.", default_factory=list
     )
+    annotates: TicketProofPointInput | None = given("The point of a proof that it is about, if it is about one.")
     access_token: str | None = given(TOKEN)
 
 

@@ -59,6 +59,7 @@ async def everything_happened(shop: Shop, ticket: UUID, proof: UUID, sent: UUID)
     tracking = {"carrier": "Post", "tracking_number": "1", "tracking_url": "https://post.example/1"}
     events: dict[str, dict[str, Any]] = {
         "brief": {"version": 1},
+        "message": {"body": "Greener", "file_ids": [], "annotates": {**about, "page": 1, "x": 0.5, "y": 0.25}},
         "proof_uploaded": about,
         "proof_decided": {**about, "decision": "approve", "comment": "Good"},
         "approval_withdrawn": about,
