@@ -8,11 +8,11 @@ import re
 import secrets
 import zlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Uuid, and_, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import Uuid, and_, bindparam, case, func, insert, or_, select, text, update
 
 from db import ApiKey
 from db.connection import Read, Tx, new_id
@@ -34,6 +34,8 @@ LONGEST_OVERLAP: Final = 168
 """Hours."""
 LONGEST_NAME: Final = 100
 MOST_CHANNELS: Final = 100
+LAST: Final = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
+"""No key lasts longer, however often it is rotated: what comes later can be written down, but not read."""
 NOTED_EVERY: Final = timedelta(minutes=1)
 """When a key was last used is known to the minute, so that its use does not cost a write each time."""
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -260,11 +262,12 @@ _CREATE: Final = (
     .values(created_by=func.coalesce(bindparam("created_by", type_=Uuid), _MAKER_OF_KEY))
     .returning(ApiKey, (ApiKey.expires_at <= _NOW).label("past"))
 )
+_AS_LONG_AGAIN: Final = _NOW + (ApiKey.expires_at - ApiKey.created_at)
 _LOCKED: Final = (
     select(
         ApiKey,
         _GOOD.label("good"),
-        (_NOW + (ApiKey.expires_at - ApiKey.created_at)).label("next_expires_at"),
+        case((ApiKey.expires_at.is_not(None), func.least(_AS_LONG_AGAIN, LAST))).label("next_expires_at"),
     )
     .where(ApiKey.id == bindparam("key_id"))
     .with_for_update()

@@ -296,20 +296,22 @@ Paths = Mapping[Hashable, tuple[str, ...]]
 """Those of the quantities that were given, by line, or by variant and hash of the brief."""
 
 
-async def touch_resized(tx: Tx, cart: Cart, paths: Paths | None = None) -> Cart:
+async def touch_resized(
+    tx: Tx, cart: Cart, paths: Paths | None = None, otherwise: tuple[str, ...] = ("lines",)
+) -> Cart:
     """Refuses more lines than a cart may have, and more money than could be counted with every tax on it: by the path
-    of the quantity that comes to most.
+    of the quantity that comes to most, else by `otherwise`.
     """
     touched = await tx.one(_TOUCH_RESIZED, cart_id=cart.id)
     if touched.lines > MOST_LINES:
-        raise ValidationFailed(f"A cart has at most {MOST_LINES} lines.", path=("lines",))
+        raise ValidationFailed(f"A cart has at most {MOST_LINES} lines.", path=otherwise)
     if (touched.worth or 0) > MOST_WORTH:
         message = "The cart would come to more than can be counted."
-        raise ValidationFailed(message, path=await _path_of_dearest(tx, cart, paths or {}))
+        raise ValidationFailed(message, path=await _path_of_dearest(tx, cart, paths or {}) or otherwise)
     return touched
 
 
 async def _path_of_dearest(tx: Tx, cart: Cart, paths: Paths) -> tuple[str, ...]:
     dearest = await tx.records(_DEAREST_FIRST, cart_id=cart.id)
     names = (name for row in dearest for name in (row.id, (row.variant_id, row.brief_hash)) if name in paths)
-    return next((paths[name] for name in names), ("lines",))
+    return next((paths[name] for name in names), ())

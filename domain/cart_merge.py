@@ -127,7 +127,7 @@ async def _put_together(tx: Tx, guest: Cart, target: Cart) -> Merged:
     await tx.run(_EMPTY, source=guest.id)
     await tx.run(_TAKE_OVER, **both, cards=MOST_OF_A_CART)
     await tx.run(_RETIRE, source=guest.id, no_token=NO_TOKEN)
-    cart = await touch_resized(tx, target)
+    cart = await touch_resized(tx, target, otherwise=("cart_id",))
     return Merged(cart, tuple(_merged(row) for row in sorted([*added_up, *moved], key=lambda row: row.id)))
 
 

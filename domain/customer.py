@@ -149,7 +149,8 @@ async def confirm(tx: Tx, token_id: UUID | None, actor: Actor) -> Customer:
 async def reset_password(tx: Tx, token_id: UUID | None, password_hash: str, actor: Actor) -> Customer:
     """A new password for who got the mail, which proves the address too. Everything that was open ends."""
     customer_id = await _used(tx, token_id, Purpose.RESET_PASSWORD, actor)
-    await single_use.withdraw(tx, Purpose.CONFIRM_EMAIL, customer_id)
+    for purpose in (Purpose.CONFIRM_EMAIL, Purpose.RESET_PASSWORD):  # of links asked for at once each may be good
+        await single_use.withdraw(tx, purpose, customer_id)
     await tx.run(_STAY, customer_id=customer_id)
     customer = await _proven(tx, customer_id, password_hash=password_hash)
     await session.end_all(tx, ActorKind.CUSTOMER, customer_id)

@@ -13,7 +13,7 @@ from sqlalchemy import text
 
 from db import PaymentAttempt
 from db.connection import Read, Tx, new_id
-from db.payment import EventProblem, EventSource, OperationKind, OperationState, PaymentEventKind
+from db.payment import AttemptState, EventProblem, EventSource, OperationKind, OperationState, PaymentEventKind
 from domain import audit, balance, idempotency
 from domain import payment as payments
 from domain import payment_ledger as ledger
@@ -26,6 +26,7 @@ from domain.payment_provider import Captured, Done, Operation, Pending, Refunded
 from domain.refusal import ErrorCode, NotFound, Refusal, ValidationFailed
 
 LONGEST_REASON: Final = 500
+GIVEN_UP: Final = frozenset({AttemptState.FAILED, AttemptState.CANCELLED})
 
 
 @dataclass(frozen=True)
@@ -369,6 +370,8 @@ async def _succeeded(tx: Tx, operation: Any, done: Captured | Voided | Refunded,
     _, fresh = await ledger.record(tx, attempt, report)
     if not fresh:  # a webhook that did not name the operation was here first
         await ledger.recount(tx, operation.payment_id)
+    elif isinstance(done, Captured) and attempt.state in GIVEN_UP:  # while it was under way nothing could go back
+        await ledger.tell_late(tx, attempt.id)
 
 
 _EXPIRING: Final = text(

@@ -38,7 +38,7 @@ async def fill_from_order(tx: Tx, cart: Cart, order_id: UUID) -> tuple[Cart, lis
         before = lines[key].quantity if key in lines else 0
         lines[key] = AddLine(line.variant_id, min(before + line.quantity, MOST_UNITS), brief)
     await write_lines(tx, cart, list(lines.values()))
-    return await touch_resized(tx, cart), [*warnings]
+    return await touch_resized(tx, cart, otherwise=("order_id",)), [*warnings]
 
 
 def _fits(brief: dict[str, Any] | None, schema: dict[str, Any] | None) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import any_, bindparam, select, update
+from sqlalchemy import any_, bindparam, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from db import Role, Session, Staff, StaffRole
@@ -137,6 +137,7 @@ async def invite(tx: Tx, command: Invite, actor: Actor) -> UUID:
 
 
 async def accept_invitation(tx: Tx, token_id: UUID | None, password_hash: str, actor: Actor) -> UUID:
+    await tx.run(_LOCK_BY_TOKEN, token_id=token_id)
     used = await single_use.use(tx, token_id, Purpose.STAFF_INVITATION)
     await _set_password(tx, used.subject_id, password_hash, Staff.password_hash.is_(None))
     await _note(tx, "staffAcceptInvitation", used.subject_id, actor)
@@ -200,6 +201,7 @@ async def let_in(tx: Tx, email: str) -> WayIn:
 
 async def reset_password(tx: Tx, token_id: UUID | None, password_hash: str, actor: Actor) -> UUID:
     """Signs them out everywhere; the second factor stays."""
+    await tx.run(_LOCK_BY_TOKEN, token_id=token_id)
     used = await single_use.use(tx, token_id, Purpose.STAFF_RESET_PASSWORD)
     await _set_password(tx, used.subject_id, password_hash, Staff.password_hash.is_not(None))
     await _sign_out(tx, used.subject_id)
@@ -275,4 +277,11 @@ async def _note(tx: Tx, action: str, staff_id: UUID, actor: Actor, difference: M
 
 
 _ACTIVE: Final = select(Staff).where(Staff.active)
+# Before the token, as everybody does it who withdraws tokens of somebody that is let go: else each waits for the other.
+_LOCK_BY_TOKEN: Final = text(
+    """
+    SELECT FROM staff WHERE id = (SELECT subject_id FROM single_use_token WHERE id = CAST(:token_id AS uuid))
+    FOR NO KEY UPDATE
+    """
+)
 _BY_EMAIL: Final = select(Staff).where(Staff.email == bindparam("email")).with_for_update(key_share=True)

@@ -7,6 +7,7 @@ a valid one gets its cost as a formula of the variables that say how long pages 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any, Final, NoReturn, cast
 
 from graphql import (
@@ -20,15 +21,17 @@ from graphql import (
     GraphQLSchema,
     GraphQLUnionType,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     OperationType,
     SelectionSetNode,
+    StringValueNode,
     VariableNode,
     get_named_type,
 )
 
-SIZES: Final = ("first", "last")
-"""Arguments that say how many a page has."""
+SIZES: Final = ("first", "last", "ids")
+"""Arguments that say how many a page has: as a number, or by naming them."""
 UNSAID: Final = 20
 """How many a page has that does not say it."""
 MOST_OF_A_PAGE: Final = 100
@@ -164,18 +167,30 @@ class Cost:
 
 @dataclass(frozen=True)
 class Size:
-    """Of a page: that of the variable, where one says it, else `otherwise`."""
+    """Of a page: the most that any of its arguments says, as it is written or by a variable, which has a default.
 
-    otherwise: int = UNSAID
-    variable: str | None = None
+    A variable that is given counts as what it is, null too: a page that is told null is as long as an unsaid one.
+    """
+
+    written: tuple[int | None, ...] = ()
+    named: tuple[tuple[str, int | None], ...] = ()
 
     def of(self, variables: Mapping[str, Any]) -> int:
-        given = None if self.variable is None else variables.get(self.variable)
-        return page_size(given) if isinstance(given, int) else self.otherwise
+        named = [_given(variables[name]) if name in variables else default for name, default in self.named]
+        return max((size for size in (*self.written, *named) if size is not None), default=UNSAID)
 
 
 def page_size(given: int) -> int:
     return min(max(given, 0), MOST_OF_A_PAGE)
+
+
+def _given(value: Any) -> int | None:
+    """By a variable: numbers may be written as 100.0, and one id stands for a list of it."""
+    if isinstance(value, list):
+        return page_size(len(cast("list[Any]", value)))
+    if isinstance(value, str):
+        return 1
+    return page_size(int(value)) if isinstance(value, int | float) and isfinite(value) else None
 
 
 def costs_of(schema: GraphQLSchema, document: DocumentNode) -> dict[str | None, Cost]:
@@ -233,24 +248,24 @@ class _Pricing:
         if not any(name in definition.args for name in SIZES):
             return cost
         size = self._size(node)
-        plain = size.variable is None and not cost.pages
-        return Cost(size.otherwise * cost.leaves) if plain else Cost(0, ((size, cost),))
+        plain = not size.named and not cost.pages
+        return Cost(size.of({}) * cost.leaves) if plain else Cost(0, ((size, cost),))
 
     def _type(self, name: str) -> Any:
         return self.schema.type_map[name]
 
     def _size(self, node: FieldNode) -> Size:
-        for argument in node.arguments or ():
-            value: Any = argument.value
-            if argument.name.value not in SIZES:
-                continue
-            if isinstance(value, VariableNode):
-                default = self._defaults.get(value.name.value)
-                return Size(_written(default), value.name.value)
-            if isinstance(value, IntValueNode):
-                return Size(_written(value))
-        return Size()
+        said: list[Any] = [one.value for one in node.arguments or () if one.name.value in SIZES]
+        named = [value.name.value for value in said if isinstance(value, VariableNode)]
+        return Size(
+            tuple(_written(value) for value in said if not isinstance(value, VariableNode)),
+            tuple((name, _written(self._defaults.get(name))) for name in named),
+        )
 
 
-def _written(value: Any) -> int:
-    return page_size(int(value.value)) if isinstance(value, IntValueNode) else UNSAID
+def _written(value: Any) -> int | None:
+    if isinstance(value, ListValueNode):
+        return page_size(len(value.values))
+    if isinstance(value, StringValueNode):
+        return 1
+    return page_size(int(value.value)) if isinstance(value, IntValueNode) else None

@@ -36,6 +36,8 @@ RESET: Final = Limits(
 PASSWORD_AGAIN: Final = Limits(
     Limit("password of a member of staff who is signed in", 10, timedelta(minutes=15)), SIGN_IN.address
 )
+CODE: Final = Limits(Limit("code of a member of staff who is signed in", 10, timedelta(minutes=15)), SIGN_IN.address)
+"""Counted by itself: a right password begins the count of passwords anew, whatever code is given beside it."""
 
 all_staff = Listed(select(Staff), Sort("staff.id", (Staff.id,)))
 staff_by_id = one(select(Staff), Staff.id)
@@ -185,14 +187,21 @@ async def begin_totp(ctx: Ctx, given: Any) -> dict[str, Any]:
 
 
 async def confirm_totp(ctx: Ctx, given: Any) -> dict[str, Any]:
+    who = f"staff {ctx.actor.id}"
+    await counted_attempt(ctx, CODE, who)
     async with ctx.shop.tx() as tx:
-        return {"recovery_codes": await second_factor.confirm(tx, ctx.tokens, _code(given), ctx.actor)}
+        codes = await second_factor.confirm(tx, ctx.tokens, _code(given), ctx.actor)
+        await succeeded(tx, CODE, who)
+    return {"recovery_codes": codes}
 
 
 async def remove_totp(ctx: Ctx, given: Any) -> dict[str, Any]:
     found = await _again(ctx, given.password)
+    who = f"staff {found.id}"
+    await counted_attempt(ctx, CODE, who)
     async with ctx.shop.tx() as tx:
         await staff_.remove_second_factor(tx, ctx.tokens, found, _code(given), ctx.actor)
+        await succeeded(tx, CODE, who)
     return {}
 
 

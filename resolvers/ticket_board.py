@@ -145,15 +145,19 @@ def _parameters(ctx: Ctx, filter_: Any, state: str | None) -> dict[str, Any]:
     return {
         **none,
         "workflow": filter_.workflow,
-        "assignee": filter_.assignee_id and ids.decode("Staff", filter_.assignee_id, "filter", "assignee_id"),
+        "assignee": _key("Staff", filter_.assignee_id, "assignee_id"),
         "unassigned": filter_.unassigned,
         "priority": None if filter_.priority is None else TicketPriority(filter_.priority),
         "overdue": filter_.overdue,
         "waiting": filter_.requires_action,
         "unread": filter_.unread,
-        "order_id": filter_.order_id and ids.decode("Order", filter_.order_id, "filter", "order_id"),
+        "order_id": _key("Order", filter_.order_id, "order_id"),
         "search": words or None,
     }
+
+
+def _key(kind: str, public: str | None, name: str) -> UUID | None:
+    return None if public is None else ids.decode(kind, public, "filter", name)
 
 
 _COLUMNS: Final = text(

@@ -24,7 +24,8 @@ from server.shared_answers import SharedAnswers
 PATH: Final = "/graphql"
 IDLE_SECONDS: Final = 30.0
 NOT_KEPT: Final = (b"cache-control", b"private, no-store")
-VARY: Final = (b"vary", b"Authorization, X-Api-Key, X-Shop-Context, Accept, Accept-Encoding")
+VARY: Final = (b"vary", b"Authorization, Cookie, X-Api-Key, X-Shop-Context, Accept, Accept-Encoding")
+"""Whoever signs in by a cookie may have prices of their own: what a browser or a proxy holds is not for them then."""
 MOST_DOCUMENTS: Final = 10_000
 Headers = list[tuple[bytes, bytes]]
 _log = logging.getLogger(__name__)

@@ -8,7 +8,6 @@ this server shows itself. Scripts see none of them, and other hosts cannot set t
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
 from starlette.requests import HTTPConnection
 from starlette.responses import Response
@@ -52,8 +51,8 @@ class CookieRules:
         return "origin" not in asked.headers or bool(self.kinds_for(asked))
 
     def _is_own(self, origin: str, host: str) -> bool:
-        parts = urlsplit(origin)
-        return parts.netloc == host != "" and (parts.scheme == "https" or not self.secure)
+        scheme, _, place = origin.partition("://")  # compared, not taken apart: whatever may stand there is no address
+        return place == host != "" and (scheme == "https" or not self.secure)
 
 
 class SessionCookies:

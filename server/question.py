@@ -4,7 +4,7 @@ from collections.abc import MutableSequence
 from dataclasses import dataclass
 from hashlib import sha256
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import parse_qsl
 
 import orjson
@@ -79,13 +79,14 @@ def question(raw: bytes, asked: Asked, *, trusted_only: bool = False) -> Questio
 
 def _question(raw: bytes, asked: Asked, *, trusted_only: bool) -> Question:
     given = _parameters(raw) if asked[0] == "GET" else orjson.loads(raw)
-    extensions: dict[str, Any] = given.get("extensions") or {}
-    text_hash = _text_hash(given.get("query"), persisted_query(extensions))
+    extensions, variables = _object(given.get("extensions")), given.get("variables")
+    name = persisted_query(extensions)
+    text_hash = _text_hash(given.get("query"), name)
     others = {name: value for name, value in extensions.items() if name != "persistedQuery"}
     listed = {"query", "variables", "extensions"}
     named = {name: value for name, value in given.items() if value is not None and name not in listed}
-    document = [text_hash, named, others, trusted_only]
-    meaning = raw.decode("latin-1") if asked[0] == "GET" else [*document, given.get("variables") or {}]
+    document = [text_hash or ["id", name], named, others, trusted_only]
+    meaning = raw.decode("latin-1") if asked[0] == "GET" else [*document, _object(variables)]
     return Question(
         spelling=(raw, asked),
         size=len(raw) + sum(len(value) for _, value in asked[1:]) + OVERHEAD,
@@ -97,14 +98,23 @@ def _question(raw: bytes, asked: Asked, *, trusted_only: bool) -> Question:
     )
 
 
+def _object(value: Any) -> dict[str, Any]:
+    """Null means the same as an empty one. An empty list or a zero does not: the endpoint refuses them."""
+    if not isinstance(value, dict | None):
+        raise TypeError(value)
+    return cast("dict[str, Any]", value or {})
+
+
 def _parameters(query_string: bytes) -> dict[str, Any]:
     given: dict[str, Any] = dict(parse_qsl(query_string.decode("latin-1"), keep_blank_values=True))
     return {**given, "extensions": orjson.loads(given.get("extensions", "null"))}
 
 
-def _text_hash(text: str | None, name: str | None) -> str | None:
+def _text_hash(text: Any, name: str | None) -> str | None:
     """That of the text to run; nothing if it is named otherwise, so that its name may come to mean another."""
     named = None if name is None else hash_in(name)
+    if not isinstance(text, str | None):
+        raise TypeError(text)
     if not text:
         return named
     if name is not None and named != hash_of(text):

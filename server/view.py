@@ -15,6 +15,7 @@ from strawberry.asgi import GraphQL
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.streaming import SSETransport
+from strawberry.http.types import QueryParams
 from strawberry.subscriptions import GRAPHQL_SSE_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
@@ -207,6 +208,17 @@ class GraphQLEndpoint(GraphQL[Ctx, None]):
             cookies.answer = response
         request.state.ctx = ctx
         return ctx
+
+    def parse_query_params(self, params: QueryParams) -> dict[str, Any]:
+        """By GET these two are JSON of their own: objects, or null as in a body; Strawberry refuses what is neither."""
+        given: dict[str, Any] = dict(params)
+        for name in ("variables", "extensions"):
+            if given.get(name):
+                try:
+                    given[name] = orjson.loads(given[name])
+                except (orjson.JSONDecodeError, RecursionError):
+                    raise HTTPException(400, f"The GraphQL operation's `{name}` is not JSON.") from None
+        return given
 
     def decode_json(self, data: str | bytes) -> dict[str, object]:
         """Only an object is a request: batches are off, and anything else is nonsense."""

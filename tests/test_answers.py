@@ -17,6 +17,7 @@ from schema import build_schema
 from tests import carts, given
 from tests.answers import QUERIES, Keeping, catalogue, keeping_app
 from tests.api import Api
+from tests.documents import persisted, trust
 
 
 @pytest_asyncio.fixture
@@ -195,6 +196,31 @@ async def test_the_same_is_asked_when_document_variables_and_context_are_the_sam
     by_hash = {"extensions": hashed}
     answer = await keeping.api.http.post("/graphql", json=by_hash, headers={"x-shop-context": "country=NL"})
     assert "errors" not in answer.json()
+    empty: tuple[Any, ...] = ([], 0, "", False)
+    for more in (*({name: of} for name in ("variables", "extensions") for of in empty), {"query": False, **by_hash}):
+        body = {"query": query, **more}
+        answer = await keeping.api.http.post("/graphql", json=body, headers={"x-shop-context": "country=NL"})
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST"), more
+
+
+async def test_documents_that_are_named_by_their_ids_are_not_taken_for_each_other(shop: Shop, keeping: Keeping) -> None:
+    """An automatic persisted query may be named by the id of a trusted document, which is no hash."""
+    await given.regions(shop)
+    await trust(shop, names="{ regions { name } }", codes="{ regions { code } }")
+    await keeping.followed()
+
+    async def asked(body: dict[str, Any]) -> tuple[bool, int, list[str]]:
+        before = keeping.executed
+        answer = await keeping.api.http.post("/graphql", json=body)
+        (first, *_) = (answer.json().get("data") or {"regions": [{}]})["regions"]
+        return keeping.executed == before, answer.status_code, list(first)
+
+    for body, shown in ((persisted("names"), "name"), (persisted("codes"), "code"), ({"doc_id": "names"}, "name")):
+        assert await asked(body) == (False, 200, [shown])
+        assert await asked(body) == (True, 200, [shown])
+    for nothing in ({}, {"query": ""}, {"extensions": {}}):
+        assert (await asked(nothing))[1:] == (400, [])
+    assert (await asked(persisted("others")))[1:] == (400, [])
 
 
 async def test_two_context_headers_are_not_taken_for_one_of_them(shop: Shop, keeping: Keeping) -> None:

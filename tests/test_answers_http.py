@@ -12,7 +12,7 @@ from tests.answers import Keeping, keeping_app
 REGIONS = "{ regions { name } }"
 PUBLIC = "public, max-age=1"
 PRIVATE = "private, no-store"
-VARY = {"Authorization", "X-Api-Key", "X-Shop-Context", "Accept", "Accept-Encoding", "Origin"}
+VARY = {"Authorization", "Cookie", "X-Api-Key", "X-Shop-Context", "Accept", "Accept-Encoding", "Origin"}
 BROWSER = {"origin": "http://localhost:3000"}
 
 

@@ -213,6 +213,16 @@ async def test_a_rotation_lengthens_no_life(shop: Shop, api: Api) -> None:
     assert abs(life - again) < timedelta(seconds=1)
 
 
+async def test_a_key_that_lasts_until_the_end_of_time_is_rotated(shop: Shop, api: Api) -> None:
+    """As long again would be after the year 9999."""
+    old = await made(shop, "tickets:read", expires_at=api_keys.LAST)
+    await carts.execute(shop, "UPDATE api_key SET created_at = created_at - interval '1 day'")
+    maker = await staff(shop, api, "tickets:read")
+    new = await maker.done("apiKeyRotate", {"id": of(old), "overlapHours": 0}, SHOWN)
+    assert new["apiKey"]["expiresAt"] == "9999-12-31T23:59:59+00:00"
+    assert await holding(api, new["key"])(TICKETS)
+
+
 async def test_a_key_is_rotated_once_and_only_while_it_is_good(shop: Shop, api: Api) -> None:
     rotated, revoked = await made(shop, "tickets:read"), await made(shop, "tickets:read")
     expired = await made(shop, "tickets:read")

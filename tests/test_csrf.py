@@ -45,6 +45,8 @@ async def unchanged(shop: Shop, browser: Browser) -> None:
         ("https://shop.example:8443", {}),
         ("", {}),
         ("https://shop.example\t", {}),
+        ("http://[", {}),
+        ("https://shop.example]", {}),
         (STRANGER, {"host": "shop.example"}),
         (STRANGER, {"x_forwarded_host": "evil.shop.example"}),
         (STRANGER, {"sec_fetch_site": "same-origin"}),

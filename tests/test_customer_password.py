@@ -9,7 +9,7 @@ from uuid import UUID
 from db.connection import new_id
 from db.session import Purpose
 from db.workflow import ActorKind
-from domain import customer_email
+from domain import customer_email, single_use
 from domain.actor import Actor
 from domain.customer import Profile, change_password, customer_credentials, register
 from domain.customer_email import SIDES
@@ -85,6 +85,19 @@ async def test_a_link_for_a_new_password_is_good_once_and_for_nothing_else(shop:
     again = await api.do("customerResetPassword", {"token": token, "password": given.PASSWORD}, "__typename")
     assert errors(again) == [("TokenInvalid", ["token"])]
     assert await hashes(shop) == changed
+
+
+async def test_of_links_that_were_asked_for_at_once_one_is_used(shop: Shop, api: Api) -> None:
+    """Neither request saw the other, so neither replaced the other's link."""
+    sam, _ = await customers.signed_in(shop, api)
+    async with shop.tx() as tx:
+        both = [await single_use.add(tx, Purpose.RESET_PASSWORD, sam) for _ in range(2)]
+    first, second = (SignedTokens(SECRET).single_use_token(Purpose.RESET_PASSWORD, key) for key in both)
+    await api.done("customerResetPassword", {"token": first, "password": NEW_PASSWORD}, "__typename")
+    before = await hashes(shop)
+    payload = await api.do("customerResetPassword", {"token": second, "password": given.PASSWORD}, "__typename")
+    assert errors(payload) == [("TokenInvalid", ["token"])]
+    assert await hashes(shop) == before
 
 
 async def test_a_link_that_is_too_old_opens_nothing_and_is_not_mailed(shop: Shop, api: Api) -> None:

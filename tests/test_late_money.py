@@ -9,17 +9,20 @@ import pytest_asyncio
 from sqlalchemy import text
 
 from domain import checkout
+from domain.actor import SYSTEM
 from domain.checkout import Placed
 from domain.idempotency import InProgress
 from domain.mail import Mail, Post
+from domain.money import Money
 from domain.notification import NotificationQueued
 from domain.payment import PaymentDeclined
 from domain.payment_ledger import LateMoney
-from domain.payment_operation import MoneyReturned
+from domain.payment_operation import ChangePayment, MoneyReturned
 from domain.payment_provider import Declined, Refused
 from domain.processes.complete_cart import complete_cart
 from domain.processes.deliver_notification import deliver_notification
 from domain.processes.notify import tell_customer
+from domain.processes.operate_payment import change_payment
 from domain.processes.settle_late_money import settle_late_money
 from domain.processes.shop import Shop
 from domain.processes.sweep_payments import sweep
@@ -200,6 +203,28 @@ async def test_staff_see_what_could_not_be_sent_back(shop: Shop, api: Api, cart:
     sums = {"captured": {"amount": "20.00"}, "refunded": {"amount": "0.00"}}
     assert shown["latePayments"] == [{"attemptState": "CANCELLED", **sums}]
     assert await unreturned(shop.read) == 1
+
+
+async def test_late_money_that_staff_are_just_capturing_goes_back_once_it_has_come(
+    shop: Shop, api: Api, cart: Cart, cup: Sold
+) -> None:
+    paying, bank, event = await late(shop, api, cart, does=[NO_ANSWER])
+    await changed(api, cart, cup)
+    payment_id = await shop.read.value(text("SELECT id FROM payment"))
+    await change_payment(paying, ChangePayment(payment_id, "key", Money(2000, "EUR")), SYSTEM)
+    await settle_late_money(paying, event)  # nobody knows yet what there is to be given up or sent back
+    assert [kind for kind, _ in bank.done] == ["capture"]
+    bank.does = []
+    assert await sweep(paying) == 1
+    assert await counters(shop) == [(2000, 0, 2000, 0, 0, 0)]
+    assert await announced(shop, "LateMoney") == 2
+    for _ in range(2):
+        await settle_late_money(paying, event)
+    assert [kind for kind, _ in bank.done] == ["capture", "capture", "refund"]
+    assert await counters(shop) == [(2000, 0, 2000, 2000, 0, 0)]
+    assert await unreturned(shop.read) == 0
+    await nothing_was_ordered(shop, api, cart)
+    assert await violations(shop.read) == []
 
 
 async def test_money_after_a_decline_is_late_money_too(shop: Shop, api: Api, cart: Cart) -> None:

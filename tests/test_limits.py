@@ -134,10 +134,30 @@ PAGES = f"query ($outer: Int = 100, $inner: Int) {{ products(first: $outer) {{ n
         ({"outer": 10, "inner": 5}, 10 * (1 + 5 * 3)),
         ({"outer": 100, "inner": 10**9}, 100 * (1 + 100 * 3)),
         ({"outer": -5}, 0),
+        ({"outer": None, "inner": 0}, 20),
+        ({"outer": 50.0, "inner": 100.0}, 50 * (1 + 100 * 3)),
+        ({"outer": 1e300, "inner": float("nan")}, 100 * (1 + 20 * 3)),
     ],
 )
 def test_a_cost_is_the_leaves_times_the_pages(variables: dict[str, Any], cost: int) -> None:
     assert costs_of(SCHEMA, parse(PAGES))[None].of(variables) == cost
+
+
+@pytest.mark.parametrize(
+    ("document", "variables", "cost"),
+    [
+        ("query ($n: Int, $m: Int) { products(last: $m, first: $n) { nodes { id } } }", {"m": None, "n": 70}, 70),
+        ("query ($n: Int = 5) { products(last: $n, first: 70) { nodes { id } } }", {}, 70),
+        ("query ($n: Int) { products(last: null, first: $n) { nodes { id } } }", {"n": None}, 20),
+        ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["a"] * 60}, 60),
+        ("query ($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": "a"}, 1),
+        ('query ($a: ID!) { nodes(ids: [$a, "b", "c"]) { id __typename } }', {"a": "a"}, 6),
+        ('{ nodes(ids: "a") { id } }', {}, 1),
+    ],
+)
+def test_whichever_argument_says_most_counts(document: str, variables: dict[str, Any], cost: int) -> None:
+    """However a length is said that is taken: else a few words would ask for everything again."""
+    assert costs_of(SCHEMA, parse(document))[None].of(variables) == cost
 
 
 def test_fragments_cost_in_each_operation_what_its_variables_make_of_them() -> None:

@@ -169,6 +169,28 @@ async def test_codes_are_not_guessed_more_often_than_passwords(shop: Shop, api: 
     assert (await sign_in(api, there.app.at(clock.now)))[0][0] == "TooManyAttempts"
 
 
+async def test_nor_by_who_is_signed_in_and_knows_the_password(shop: Shop, api: Api, clock: Clock) -> None:
+    """A password that is right each time does not begin the count of codes anew."""
+    there = await enrolled(shop, api, clock)
+    code = {"password": given.PASSWORD, "code": "none of them"}
+    remove = there.member.api
+    refused = [await people.refused(shop, remove, "staffTotpRemove", code) for _ in range(11)]
+    assert [errors[0][0] for errors in refused] == ["SecondFactorRequired"] * 10 + ["TooManyAttempts"]
+    right = {"password": given.PASSWORD, "code": there.app.at(clock.now)}
+    assert (await people.refused(shop, remove, "staffTotpRemove", right))[0][0] == "TooManyAttempts"
+    assert await sign_in(api, there.app.at(clock.now)) == []  # who has it signs in all the same
+
+
+async def test_nor_by_who_found_it_begun_and_not_yet_on(shop: Shop, api: Api, clock: Clock) -> None:
+    root = await people.member(shop, api)
+    begun = await root.api.done("staffTotpBegin", {"password": given.PASSWORD}, "secret")
+    code = {"code": "none of them"}
+    refused = [await people.refused(shop, root.api, "staffTotpConfirm", code) for _ in range(11)]
+    assert [errors[0][0] for errors in refused] == ["SecondFactorRequired"] * 10 + ["TooManyAttempts"]
+    right = {"code": TOTP(begun["secret"]).at(clock.now)}
+    assert (await people.refused(shop, root.api, "staffTotpConfirm", right))[0][0] == "TooManyAttempts"
+
+
 async def test_it_is_turned_off_by_who_has_the_password_and_a_code(shop: Shop, api: Api, clock: Clock) -> None:
     there = await enrolled(shop, api, clock)
     code = there.app.at(clock.now)

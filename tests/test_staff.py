@@ -181,6 +181,33 @@ async def waiting_for_a_lock(shop: Shop) -> bool:
     return bool(await shop.read.value(text(waiting)))
 
 
+async def test_whoever_is_let_go_while_they_follow_a_link_is_out_and_nobody_waits_in_a_circle(
+    shop: Shop, api: Api
+) -> None:
+    """Letting go locks the member and then takes back their links, so a link that is used locks its member first."""
+    root = await people.member(shop, api, *SUPPORT)
+    toni = await people.member(shop, api, "tickets:read", email="toni@shop.example")
+    _, invitation = await invite(shop, root)
+    await api.done("staffRequestPasswordReset", {"email": toni.email}, "__typename")
+    (reset,) = await people.mailed(shop, Purpose.STAFF_RESET_PASSWORD, toni.email)
+    passwords = text("SELECT password_hash FROM staff ORDER BY id")
+    back = text("UPDATE single_use_token SET used_at = now() WHERE used_at IS NULL AND purpose = :purpose")
+    before = await shop.read.records(passwords)
+    for mutation, purpose, token, email in (
+        ("staffAcceptInvitation", INVITATION, invitation, ADA),
+        ("staffResetPassword", Purpose.STAFF_RESET_PASSWORD, reset, toni.email),
+    ):
+        async with shop.tx() as tx:
+            await tx.run(text("UPDATE staff SET active = false WHERE email = :email"), email=email)
+            link = {"token": token, "password": NEW_PASSWORD}
+            following = asyncio.create_task(api.do(mutation, link, "__typename"))
+            await given.until(lambda: waiting_for_a_lock(shop))
+            await tx.run(back, purpose=purpose)
+        refused = [(error["__typename"], error["path"]) for error in (await following)["userErrors"]]
+        assert refused == [("TokenInvalid", ["token"])]
+    assert await shop.read.records(passwords) == before
+
+
 async def test_the_last_administrator_stays_one(shop: Shop, api: Api) -> None:
     root = await people.member(shop, api, "*")
     other = await people.member(shop, api, "*", email="other@shop.example")

@@ -184,7 +184,12 @@ async def test_the_board_shows_what_its_filter_lets_through(shop: Shop, api: Api
     assert [t["id"] for t in waiting["tickets"]] == [two.id]
     assert waiting["tickets"][0]["desk"]["priority"] == "URGENT"
     assert (await staff(BOARD, {"workflow": "nothing"}))["ticketBoard"] is None
-    for wrong, argument in (({"per": 0}, "perColumn"), ({"filter": {"orderId": "x"}}, "filter.orderId")):
+    for wrong, argument in (
+        ({"per": 0}, "perColumn"),
+        ({"filter": {"orderId": "x"}}, "filter.orderId"),
+        ({"filter": {"orderId": ""}}, "filter.orderId"),
+        ({"filter": {"assigneeId": ""}}, "filter.assigneeId"),
+    ):
         answer = await staff.answer(BOARD, wrong)
         assert [e["extensions"]["argument"] for e in answer["errors"]] == [argument]
 

@@ -58,6 +58,7 @@ async def reason(url: str, **payload: Any) -> tuple[int, str]:
         "https://shop.example:8443",
         "https://shop.example.evil",
         "*",
+        "http://[",
     ],
 )
 async def test_a_page_of_another_site_may_not_connect(watched: Watched, origin: str) -> None:

@@ -53,7 +53,8 @@ async def _create(shop: Shop, payable: Payable, new: NewSession) -> PaymentSessi
         known = ", ".join(sorted(name for name, one in shop.providers.items() if one.needs_session)) or "none"
         raise ValidationFailed(f"No such provider makes sessions; choose of: {known}.", path=("provider",))
     if payable.amount <= 0:
-        raise ValidationFailed("There is nothing to be paid, so no session is needed.", path=())
+        subject = "cart_id" if payable.order_id is None else "order_id"
+        raise ValidationFailed("There is nothing to be paid, so no session is needed.", path=(subject,))
     session_id = new_id()
     storefront = shop.post.storefront if shop.post is not None else ""
     request = SessionRequest(session_id, payable.amount, payable.currency, new.client, storefront)
