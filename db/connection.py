@@ -6,6 +6,7 @@ A row has the attributes of the mapped class that was selected, so it is typed a
 """
 
 from abc import ABC, abstractmethod
+import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -239,7 +240,11 @@ class Database:
             self.after_commit(tx.announced)
 
     async def close(self) -> None:
-        await self.pool.close()
+        """Takes leave of PostgreSQL; where it does not answer to that the connections are cut off."""
+        try:
+            await self.pool.close()
+        except TimeoutError:  # of asyncpg, which has terminated them before it raised
+            logging.getLogger(__name__).warning("PostgreSQL did not let go of every connection in time; they were cut off")
 
 
 async def _rollback_only(connection: Any) -> None:
