@@ -5,8 +5,8 @@ asyncpg directly: per statement that halves the cost of SQLAlchemy's execution, 
 A row has the attributes of the mapped class that was selected, so it is typed as one.
 """
 
-from abc import ABC, abstractmethod
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -34,6 +34,7 @@ Model = TypeVar("Model", bound=Base)
 new_id: Final = uuid7
 """A new primary key: UUIDv7, so rising with time."""
 
+_log = logging.getLogger(__name__)
 _dialect: Final = AsyncpgDialect()
 _compiled: Final[LRUCache[Any, Any]] = LRUCache(1_000)
 
@@ -244,7 +245,7 @@ class Database:
         try:
             await self.pool.close()
         except TimeoutError:  # of asyncpg, which has terminated them before it raised
-            logging.getLogger(__name__).warning("PostgreSQL did not let go of every connection in time; they were cut off")
+            _log.warning("PostgreSQL did not let go of every connection in time; they were cut off")
 
 
 async def _rollback_only(connection: Any) -> None:
