@@ -165,16 +165,13 @@ async def beside_stalled(
         before = await _long_ones(client, ticket, subscribers, number)
         memory = server.rss()
         asleep = await stalled(kind, server.port, watching([ticket], STALLED))
-        connections, began = _connections(server), time.perf_counter()
+        going = asyncio.create_task(_gone(server, _connections(server) - STALLED))
         beside = await _long_ones(client, ticket, subscribers, 6 * number)
         grown = server.rss() - memory
-        gone = None
-        while time.perf_counter() - began < 2 * PATIENCE:
-            if _connections(server) <= connections - STALLED:
-                gone = time.perf_counter() - began
-                break
+        while not going.done():
             await post(client, ticket, LONG)
             await asyncio.sleep(0.2)
+        gone = await going
     finally:
         await _closed([*subscribers, *asleep], client)
     return {
@@ -186,6 +183,16 @@ async def beside_stalled(
         "gone_s": gone and round(gone, 1),
         "grown_mib": round(grown, 1),
     }
+
+
+async def _gone(server: Server, connections: int) -> float | None:
+    """After how many seconds there are no more than so many."""
+    began = time.perf_counter()
+    while (waited := time.perf_counter() - began) < 2 * PATIENCE:
+        if _connections(server) <= connections:
+            return waited
+        await asyncio.sleep(0.2)
+    return None
 
 
 async def _long_ones(client: Client, ticket: Ticket, subscribers: Sequence[Subscriber], count: int) -> list[float]:

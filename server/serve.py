@@ -38,7 +38,7 @@ from server.worker import run_worker
 
 _log = logging.getLogger(__name__)
 GRACE_SECONDS: Final = 5
-SLOW_CLIENT_SECONDS: Final = 20
+SLOW_CLIENT_SECONDS: Final = 18
 PRUNE_EVERY: Final = 3_600.0
 YOUNG_OBJECTS: Final = 50_000
 """So many objects more than before are made until Python looks for cycles among them: more than what requests hold."""
